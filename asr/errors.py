@@ -1,0 +1,115 @@
+"""Everything that can go wrong between a recording and its transcript.
+
+    AsrError
+    ├── AudioError               the recording cannot be used
+    │   ├── AudioEmpty           no bytes at all
+    │   ├── AudioTooLarge        more bytes than are taken
+    │   ├── AudioTooShort        a valid file that holds no sound
+    │   ├── AudioTooLong         more seconds than are taken
+    │   ├── AudioTruncated       a known format that ends too early
+    │   ├── AudioUnreadable      not audio, or damaged beyond reading
+    │   ├── DecodeTimeout        decoding took longer than allowed
+    │   └── DecoderMissing       this format needs ffmpeg, and there is none
+    ├── ModelError               a model folder cannot be used
+    │   ├── ModelFileMissing     a file is not there
+    │   └── ModelInvalid         a file is there and is wrong
+    └── RecognitionFailed        the model failed on a recording that was fine
+
+Every class has a `code`, stable for programs and for the texts shown to users, and every error has
+`details`: the plain values (limits, seconds, names) that its message is made of.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+Detail = str | int | float
+
+
+class AsrError(Exception):
+    """Speech could not be turned into text; `str(error)` says why and what to do about it."""
+
+    code: ClassVar[str] = "asr_error"
+
+    def __init__(self, message: str, **details: Detail) -> None:
+        """Keep the English sentence `message` and the values it was made of."""
+        super().__init__(message)
+        self.details: dict[str, Detail] = details
+
+
+class AudioError(AsrError):
+    """The recording cannot be used."""
+
+    code = "audio_error"
+
+
+class AudioEmpty(AudioError):
+    """The recording has no bytes; record or choose the file again."""
+
+    code = "audio_empty"
+
+
+class AudioTooLarge(AudioError):
+    """The file has more bytes than are taken; send a shorter or a compressed one."""
+
+    code = "audio_too_large"
+
+
+class AudioTooShort(AudioError):
+    """The file is valid and holds no sound at all; hold the button while speaking."""
+
+    code = "audio_too_short"
+
+
+class AudioTooLong(AudioError):
+    """The recording lasts longer than is taken; split it."""
+
+    code = "audio_too_long"
+
+
+class AudioTruncated(AudioError):
+    """The file ends before its sound does; it was probably cut off on the way, so send it again."""
+
+    code = "audio_truncated"
+
+
+class AudioUnreadable(AudioError):
+    """The file is not audio, or is damaged; send one that an ordinary player plays."""
+
+    code = "audio_unreadable"
+
+
+class DecodeTimeout(AudioError):
+    """Decoding took longer than allowed; convert the file to WAV and send that."""
+
+    code = "decode_timeout"
+
+
+class DecoderMissing(AudioError):
+    """The format needs ffmpeg and none is installed; `pip install imageio-ffmpeg`, or send WAV, FLAC, OGG or MP3."""
+
+    code = "decoder_missing"
+
+
+class ModelError(AsrError):
+    """A model folder cannot be used."""
+
+    code = "model_error"
+
+
+class ModelFileMissing(ModelError):
+    """A model folder lacks a file; the message names both, so put the file there or choose another folder."""
+
+    code = "model_file_missing"
+
+
+class ModelInvalid(ModelError):
+    """A model file is damaged or of a kind not known here; fetch it again or choose another folder."""
+
+    code = "model_invalid"
+
+
+class RecognitionFailed(AsrError):
+    """The model failed on a recording that could be read; try again, and report it when it stays."""
+
+    code = "recognition_failed"

@@ -1,0 +1,115 @@
+"""What a recogniser heard: text, with times, confidence and the candidates it chose from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One candidate for a token and its posterior probability, 0 to 1."""
+
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Token:
+    """One recognised unit (a Mandarin character, or a piece of a Latin word).
+
+    `start` and `end` are seconds from the start of the audio. `confidence` is the posterior probability of
+    `text`, 0 to 1. `alternatives` are the best candidates, most probable first, `text` itself among them.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One stretch of speech between two pauses; times are seconds from the start of the audio."""
+
+    text: str
+    start: float
+    end: float
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """All that was heard in one recording of `seconds` length; no segments when nobody spoke."""
+
+    segments: tuple[Segment, ...]
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """The text of all segments, joined."""
+        return "".join(segment.text for segment in self.segments)
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The tokens of all segments, in order of time."""
+        return tuple(token for segment in self.segments for token in segment.tokens)
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence of the tokens, 0 to 1; 0.0 when there are none."""
+        tokens = self.tokens
+        return sum(token.confidence for token in tokens) / len(tokens) if tokens else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, strings and numbers, ready for JSON."""
+        return {
+            "seconds": self.seconds,
+            "segments": [
+                {
+                    "text": segment.text,
+                    "start": segment.start,
+                    "end": segment.end,
+                    "tokens": [_token_to_dict(token) for token in segment.tokens],
+                }
+                for segment in self.segments
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Transcript:
+        """Rebuild what `to_dict` gave; raises KeyError when a field is missing."""
+        return cls(
+            segments=tuple(
+                Segment(
+                    text=str(segment["text"]),
+                    start=float(segment["start"]),
+                    end=float(segment["end"]),
+                    tokens=tuple(_token_from_dict(token) for token in segment["tokens"]),
+                )
+                for segment in data["segments"]
+            ),
+            seconds=float(data["seconds"]),
+        )
+
+
+def _token_to_dict(token: Token) -> dict[str, Any]:
+    return {
+        "text": token.text,
+        "start": token.start,
+        "end": token.end,
+        "confidence": token.confidence,
+        "alternatives": [[alternative.text, alternative.probability] for alternative in token.alternatives],
+    }
+
+
+def _token_from_dict(data: Mapping[str, Any]) -> Token:
+    return Token(
+        text=str(data["text"]),
+        start=float(data["start"]),
+        end=float(data["end"]),
+        confidence=float(data["confidence"]),
+        alternatives=tuple(Alternative(str(text), float(probability)) for text, probability in data["alternatives"]),
+    )
