@@ -1,0 +1,140 @@
+"""The state of a dialogue: a plain, frozen value that goes to JSON and back.
+
+Nothing here depends on the domain's Python objects: slots are strings in their normalised form (a choice's value,
+an ISO 8601 date, eleven digits), so a stored dialogue survives a restart and an update of the domain's wording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, cast, get_args
+
+from bot.errors import StateInvalid, StateTooNew
+
+STATE_VERSION = 1
+
+QuestionKind = Literal["slot", "heard", "summary", "change", "intent"]
+
+
+@dataclass(frozen=True)
+class SlotValue:
+    """A filled slot: the normalised `value`, the words it was `said` with, and how sure that was (0 to 1)."""
+
+    value: str
+    said: str = ""
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the bot asked last, and therefore how the next utterance is to be read.
+
+    `slot`: the value of a slot; `heard`: whether `candidate` is what the user said for `slot`; `summary`: whether
+    the whole frame is right; `change`: which slot of the frame is wrong; `intent`: whether the user meant `intent`.
+    """
+
+    kind: QuestionKind
+    slot: str = ""
+    candidate: SlotValue | None = None
+    intent: str = ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One run through a task: what has been collected so far.
+
+    `key` is unique to this run and makes its action idempotent. `checked` names the slots for which the user has
+    been asked "did you say ...?": never twice. `rejected` holds (slot, value) pairs the user has said no to.
+    """
+
+    task: str
+    key: str
+    slots: Mapping[str, SlotValue] = field(default_factory=dict)
+    checked: tuple[str, ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class DialogueState:
+    """Where a dialogue stands. `frames` is a stack, the current task last; `turn` counts the user's turns.
+
+    `misunderstood` counts turns in a row that could not be used, `asked` how often in a row the present question
+    has been put. `last_texts` and `last_buttons` are what the bot said last, for a user who asks to hear it again.
+    """
+
+    domain: str
+    key: str
+    turn: int = 0
+    frames: tuple[Frame, ...] = ()
+    question: Question | None = None
+    misunderstood: int = 0
+    asked: int = 0
+    last_texts: tuple[str, ...] = ()
+    last_buttons: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def frame(self) -> Frame | None:
+        """The task being worked on; None between tasks."""
+        return self.frames[-1] if self.frames else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, strings and numbers, ready for JSON."""
+        return {"version": STATE_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DialogueState:
+        """Rebuild what `to_dict` gave.
+
+        Raises StateTooNew when a later version wrote it, StateInvalid when it is damaged.
+        """
+        version = data.get("version")
+        if not isinstance(version, int):
+            raise StateInvalid("The stored dialogue has no version number; begin a new one.")
+        if version > STATE_VERSION:
+            raise StateTooNew(
+                f"The stored dialogue has version {version}, this program reads up to {STATE_VERSION}; update it.",
+                version=version,
+            )
+        try:
+            return cls(
+                domain=str(data["domain"]),
+                key=str(data["key"]),
+                turn=int(data["turn"]),
+                frames=tuple(_frame(frame) for frame in data["frames"]),
+                question=_question(data["question"]),
+                misunderstood=int(data["misunderstood"]),
+                asked=int(data["asked"]),
+                last_texts=tuple(str(text) for text in data["last_texts"]),
+                last_buttons=tuple((str(title), str(text)) for title, text in data["last_buttons"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StateInvalid(f"The stored dialogue is damaged ({error!r}); begin a new one.") from error
+
+
+def _value(data: Mapping[str, Any]) -> SlotValue:
+    return SlotValue(str(data["value"]), str(data["said"]), float(data["confidence"]))
+
+
+def _question(data: Mapping[str, Any] | None) -> Question | None:
+    if data is None:
+        return None
+    if data["kind"] not in get_args(QuestionKind):
+        raise ValueError(f"unknown question {data['kind']!r}")
+    candidate = data["candidate"]
+    return Question(
+        kind=cast(QuestionKind, data["kind"]),
+        slot=str(data["slot"]),
+        candidate=None if candidate is None else _value(candidate),
+        intent=str(data["intent"]),
+    )
+
+
+def _frame(data: Mapping[str, Any]) -> Frame:
+    return Frame(
+        task=str(data["task"]),
+        key=str(data["key"]),
+        slots={str(name): _value(value) for name, value in data["slots"].items()},
+        checked=tuple(str(name) for name in data["checked"]),
+        rejected=tuple((str(slot), str(value)) for slot, value in data["rejected"]),
+    )
