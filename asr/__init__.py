@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from asr.audio import Audio, AudioLimits, decode_audio, encode_wav
+from asr.recognizer import Recognizer, open_recognizer
 from asr.transcript import Alternative, Segment, Token, Transcript
 
 __all__ = [
     "Alternative",
     "Audio",
     "AudioLimits",
+    "Recognizer",
     "Segment",
     "Token",
     "Transcript",
     "decode_audio",
     "encode_wav",
+    "open_recognizer",
 ]

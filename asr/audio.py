@@ -56,7 +56,7 @@ class AudioLimits:
     decode_timeout: float = 30.0
 
 
-def decode_audio(data: bytes, *, limits: AudioLimits = AudioLimits()) -> Audio:  # noqa: B008 - frozen, so it can be shared
+def decode_audio(data: bytes, *, limits: AudioLimits = AudioLimits()) -> Audio:
     """Decode an uploaded file of any common format, rate and channel count.
 
     Args:

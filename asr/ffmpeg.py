@@ -80,7 +80,7 @@ def _command(container: Container, seconds: float) -> list[str]:
 
 def _program() -> str:
     try:
-        return imageio_ffmpeg.get_ffmpeg_exe()
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise DecoderMissing(
             "This format needs ffmpeg, and none was found: `pip install imageio-ffmpeg`, or send WAV, FLAC, OGG or MP3."

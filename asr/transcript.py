@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ class Transcript:
     @property
     def text(self) -> str:
         """The text of all segments, joined."""
-        return "".join(segment.text for segment in self.segments)
+        return join_texts(segment.text for segment in self.segments)
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -93,6 +93,21 @@ class Transcript:
             ),
             seconds=float(data["seconds"]),
         )
+
+
+def join_texts(texts: Iterable[str]) -> str:
+    """Join tokens or segments: Chinese without spaces, Latin words and numbers with one between them.
+
+    A token that ends in "@@" is the beginning of a word that the next one goes on with (FunASR's English units).
+    """
+    joined = ""
+    within_word = False
+    for text in texts:
+        piece = text.removesuffix("@@")
+        spaced = not within_word and joined[-1:].isascii() and joined[-1:].isalnum() and piece[:1].isascii()
+        joined += " " + piece if spaced and piece[:1].isalnum() else piece
+        within_word = text.endswith("@@")
+    return joined
 
 
 def _token_to_dict(token: Token) -> dict[str, Any]:

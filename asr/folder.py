@@ -1,0 +1,101 @@
+"""A model's folder: its settings and files, with errors that name the folder looked in and the file missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import yaml
+
+from asr.errors import ModelFileMissing, ModelInvalid
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder in FunASR's layout: config.yaml, tokens.json, am.mvn, *.onnx."""
+
+    path: Path
+
+    def find(self, *names: str) -> Path:
+        """Return the first of the files `names` that is there; raises ModelFileMissing when none is."""
+        for name in names:
+            if (self.path / name).is_file():
+                return self.path / name
+        wanted = " or ".join(names)
+        raise ModelFileMissing(f"The model folder {self.path} has no {wanted}.", folder=str(self.path), file=wanted)
+
+    def config(self) -> Mapping[str, Any]:
+        """Return the settings in config.yaml; raises ModelFileMissing, ModelInvalid."""
+        file = self.find("config.yaml")
+        try:
+            config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise self.invalid(file, "it is not YAML") from error
+        if not isinstance(config, dict):
+            raise self.invalid(file, "it holds no settings")
+        return config
+
+    def section(self, config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        """Return the settings under `name` of config.yaml, empty when absent; raises ModelInvalid."""
+        section = config.get(name) or {}
+        if not isinstance(section, dict):
+            raise self.invalid(self.path / "config.yaml", f"{name} holds no settings")
+        return section
+
+    def tokens(self) -> tuple[str, ...]:
+        """Return the units that the model's outputs stand for; raises ModelFileMissing, ModelInvalid."""
+        file = self.find("tokens.json")
+        try:
+            tokens = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise self.invalid(file, "it is not JSON") from error
+        if not isinstance(tokens, list) or not tokens or not all(isinstance(token, str) for token in tokens):
+            raise self.invalid(file, "it is not a list of strings")
+        return tuple(tokens)
+
+    def session(self, *names: str, threads: int = 1) -> onnxruntime.InferenceSession:
+        """Open the first ONNX file of `names` on the CPU; raises ModelFileMissing, ModelInvalid."""
+        file = self.find(*names)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.use_deterministic_compute = True
+        # A waiting thread that spins takes a core from the other conversations.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        # onnxruntime's errors share no base class of their own: InvalidProtobuf, InvalidGraph, Fail, NotImplemented...
+        except Exception as error:
+            raise self.invalid(file, "onnxruntime cannot load it") from error
+
+    def cmvn(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (shift, scale), float32 of shape (D,), from am.mvn (Kaldi nnet1 text: AddShift, Rescale)."""
+        file = self.find("am.mvn")
+        rows: dict[str, np.ndarray] = {}
+        name = ""
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(("<AddShift>", "<Rescale>")):
+                name = line.split(maxsplit=1)[0]
+            elif line.startswith("<LearnRateCoef>") and name:
+                try:
+                    rows[name] = np.array(line[line.index("[") + 1 : line.index("]")].split(), dtype=np.float32)
+                except ValueError as error:
+                    raise self.invalid(file, "a row of numbers is broken") from error
+        if len(rows) != 2 or len({len(row) for row in rows.values()}) != 1:
+            raise self.invalid(file, "it lacks the AddShift or the Rescale row")
+        return rows["<AddShift>"], rows["<Rescale>"]
+
+    def invalid(self, file: Path, reason: str) -> ModelInvalid:
+        """Build the error for a `file` that is there and of no use."""
+        return ModelInvalid(
+            f"{file.name} in the model folder {self.path} cannot be used: {reason}.",
+            folder=str(self.path),
+            file=file.name,
+            reason=reason,
+        )

@@ -1,0 +1,95 @@
+"""The offline pipeline: a recording to its transcript."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import soxr
+
+from asr.audio import SAMPLE_RATE, Audio
+from asr.decoding import decode_greedily
+from asr.paraformer import Paraformer
+from asr.transcript import Segment, Token, Transcript, join_texts
+from asr.vad import SpeechSpan, VoiceActivityDetector, open_vad
+
+EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
+
+_MAX_SEGMENT = 20.0  # seconds; attention over more costs time and gives no better text
+_MIN_CONFIDENCE = 0.3  # mean over a segment; noise that the detector took for speech stays below it
+
+
+class Recognizer:
+    """Voice activity detection, then Paraformer, then greedy decoding.
+
+    Stateless between calls and safe to share between threads; the same audio always gives the same transcript.
+    """
+
+    def __init__(
+        self, vad: VoiceActivityDetector, model: Paraformer, *, min_confidence: float = _MIN_CONFIDENCE
+    ) -> None:
+        """Put the parts together; `open_recognizer` loads them from folders.
+
+        Args:
+            vad: finds the speech.
+            model: turns it into posteriors.
+            min_confidence: a segment whose tokens' mean confidence is below this is taken for noise and left out.
+        """
+        self._vad = vad
+        self._model = model
+        self._min_confidence = min_confidence
+
+    @property
+    def model_name(self) -> str:
+        """The kind of the acoustic model, as its config.yaml names it."""
+        return self._model.name
+
+    def transcribe(self, audio: Audio) -> Transcript:
+        """Recognise what is said in `audio`.
+
+        Args:
+            audio: mono; resampled when it is not at 16 kHz.
+
+        Returns:
+            The transcript, without segments when nobody speaks (silence, noise, music).
+
+        Raises:
+            RecognitionFailed: a model failed on this audio.
+        """
+        samples = audio.samples
+        if audio.sample_rate != SAMPLE_RATE:
+            samples = soxr.resample(samples, audio.sample_rate, SAMPLE_RATE)
+        spans = self._vad.detect(samples, max_seconds=min(_MAX_SEGMENT, self._model.max_seconds))
+        pieces = [samples[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)] for span in spans]
+        segments = []
+        for span, posteriors in zip(spans, self._model.posteriors(pieces), strict=True):
+            tokens = decode_greedily(posteriors, self._model.units, offset=span.start)
+            if self._is_speech(tokens):
+                segments.append(_segment(span, tokens))
+        return Transcript(tuple(segments), audio.seconds)
+
+    def _is_speech(self, tokens: tuple[Token, ...]) -> bool:
+        if not tokens:
+            return False
+        return sum(token.confidence for token in tokens) / len(tokens) >= self._min_confidence
+
+
+def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = None, threads: int = 1) -> Recognizer:
+    """Load a recogniser.
+
+    Args:
+        model_dir: folder of a Paraformer, FunASR's layout or the embedded one's; None is the embedded one.
+        vad_dir: folder of an FSMN-VAD; None is the embedded one.
+        threads: CPU threads used for one recording.
+
+    Raises:
+        ModelFileMissing: the error names the folder looked in and the file missing.
+        ModelInvalid: a file cannot be used; the error says which and why.
+    """
+    return Recognizer(
+        open_vad(vad_dir or EMBEDDED / "vad", threads=threads),
+        Paraformer(model_dir or EMBEDDED / "paraformer", threads=threads),
+    )
+
+
+def _segment(span: SpeechSpan, tokens: tuple[Token, ...]) -> Segment:
+    return Segment(join_texts(token.text for token in tokens), span.start, span.end, tokens)

@@ -1,0 +1,159 @@
+"""Where in a recording somebody speaks: FSMN-VAD over onnxruntime.
+
+Zhang et al., "Deep-FSMN for Large Vocabulary Continuous Speech Recognition", ICASSP 2018; model card of
+iic/speech_fsmn_vad_zh-cn-16k-common-pytorch. `VadModel` scores features and hands its memory (four FSMN caches)
+back to the caller, so that live audio can be scored piece by piece; `VoiceActivityDetector` does whole recordings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asr.endpoint import FRAME_SECONDS, Endpointer, EndpointOptions, FrameSpan
+from asr.errors import RecognitionFailed
+from asr.folder import ModelFolder
+from asr.frontend import Frontend, open_frontend
+
+Samples = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
+Caches = tuple[npt.NDArray[np.float32], ...]
+
+_PAUSE_WINDOW = 20  # frames; a pause worth cutting at is silent for about 200 ms
+_EARLIEST_CUT = 0.4  # of the maximal length: a cut before it would leave a segment too short for context
+_WINDOW_SECONDS = 0.015  # by which the last analysis window reaches beyond the last frame
+
+
+@dataclass(frozen=True)
+class SpeechSpan:
+    """One stretch of speech, in seconds from the start of the audio."""
+
+    start: float
+    end: float
+
+
+class VadModel:
+    """The network: features to the probability of silence in each frame. Stateless, safe to share."""
+
+    def __init__(self, folder: ModelFolder, *, threads: int = 1) -> None:
+        """Load model.onnx; raises ModelFileMissing, ModelInvalid."""
+        config = folder.config()
+        settings = folder.section(config, "model_conf")
+        self._silence_ids = [int(index) for index in settings.get("sil_pdf_ids", [0])]
+        self._session = folder.session("model.onnx", threads=threads)
+        inputs = self._session.get_inputs()
+        names = [node.name for node in inputs]
+        if not names or names[0] != "speech":
+            raise folder.invalid(folder.path / "model.onnx", "it has no input named speech")
+        self._inputs = names
+        # A dimension without a size (a name) is one that only a batch or a longer piece changes.
+        self._cache_shapes = [[size if isinstance(size, int) else 1 for size in node.shape] for node in inputs[1:]]
+
+    def fresh_caches(self) -> Caches:
+        """Return the memory of a stream that has not begun."""
+        return tuple(np.zeros(shape, dtype=np.float32) for shape in self._cache_shapes)
+
+    def score(self, features: Scores, caches: Caches) -> tuple[Scores, Caches]:
+        """Score the next frames of a stream.
+
+        Args:
+            features: (frames, dimensions), normalised.
+            caches: as `fresh_caches` or the last `score` gave them.
+
+        Returns:
+            The probability of silence in each frame, (frames,), and the caches for the next call.
+
+        Raises:
+            RecognitionFailed: onnxruntime failed.
+        """
+        feed = dict(zip(self._inputs, (features[None].astype(np.float32), *caches), strict=True))
+        try:
+            outputs: list[Any] = self._session.run(None, feed)
+        # onnxruntime's errors share no base class of their own.
+        except Exception as error:
+            raise RecognitionFailed("The voice activity detector failed on this recording.") from error
+        return outputs[0][0][:, self._silence_ids].sum(axis=1), tuple(outputs[1:])
+
+
+class VoiceActivityDetector:
+    """Finds the speech in whole recordings. Stateless between calls, safe to share."""
+
+    def __init__(self, model: VadModel, frontend: Frontend, options: EndpointOptions) -> None:
+        """Put the parts together; `open_vad` makes them from a folder."""
+        self._model = model
+        self._frontend = frontend
+        self._options = options
+
+    def detect(self, samples: Samples, *, max_seconds: float | None = None) -> tuple[SpeechSpan, ...]:
+        """Find the stretches of speech.
+
+        Args:
+            samples: float32 (n,), mono, 16 kHz, within [-1, 1].
+            max_seconds: longer stretches are cut, each at the best pause in reach.
+
+        Returns:
+            Spans in order of time, without overlap; none when nobody speaks.
+
+        Raises:
+            RecognitionFailed: the network failed.
+        """
+        features = self._frontend(samples)
+        if not len(features):
+            return ()
+        silence, _ = self._model.score(features, self._model.fresh_caches())
+        spans = self._spans(silence)
+        if max_seconds is not None:
+            longest = max(1, int(max_seconds / FRAME_SECONDS))
+            spans = [piece for span in spans for piece in cut_at_pauses(span, silence, longest)]
+        end = len(samples) * FRAME_SECONDS / 160
+        reach = {len(silence): end}  # the last frame's window covers the rest of the audio
+        return tuple(
+            SpeechSpan(span.start * FRAME_SECONDS, reach.get(span.end, span.end * FRAME_SECONDS)) for span in spans
+        )
+
+    def _spans(self, silence: Scores) -> list[FrameSpan]:
+        endpointer = Endpointer(self._options)
+        # p(speech) >= p(silence) + margin, with p(speech) = 1 - p(silence)
+        is_speech = 1.0 - silence >= silence + self._options.speech_margin
+        found = [endpointer.accept(bool(frame)) for frame in is_speech]
+        found.append(endpointer.finish())
+        return [span for span in found if span is not None]
+
+
+def open_vad(path: Path, *, threads: int = 1) -> VoiceActivityDetector:
+    """Load the FSMN-VAD in folder `path` (model.onnx, am.mvn, config.yaml); raises ModelFileMissing, ModelInvalid."""
+    folder = ModelFolder(path)
+    settings = folder.section(folder.config(), "model_conf")
+    try:
+        options = EndpointOptions.from_config(settings)
+    except (TypeError, ValueError) as error:
+        raise folder.invalid(path / "config.yaml", f"model_conf: {error}") from error
+    return VoiceActivityDetector(VadModel(folder, threads=threads), open_frontend(folder), options)
+
+
+def cut_at_pauses(span: FrameSpan, silence: Sequence[float] | Scores, longest: int) -> list[FrameSpan]:
+    """Cut a span into pieces of at most `longest` frames, each cut where the silence around it is surest.
+
+    Args:
+        span: frames within `silence`.
+        silence: probability of silence in each frame.
+        longest: frames, at least 1.
+    """
+    pieces = []
+    start = span.start
+    while span.end - start > longest:
+        earliest = start + max(1, int(longest * _EARLIEST_CUT))
+        latest = min(start + longest, span.end - 1)
+        around = np.asarray(silence[earliest - 1 : latest + _PAUSE_WINDOW], dtype=np.float64)
+        smooth = np.convolve(around, np.ones(_PAUSE_WINDOW) / _PAUSE_WINDOW, mode="same")[: latest - earliest + 1]
+        # Of equal pauses the last: fewer pieces, more context in each.
+        cut = latest - int(np.argmax(smooth[::-1]))
+        pieces.append(FrameSpan(start, cut))
+        start = cut
+    pieces.append(FrameSpan(start, span.end))
+    return pieces
