@@ -125,7 +125,8 @@ class WavFrontend:
             return np.zeros((0, self._mels * self._stack), dtype=np.float32)
         centres = np.arange(0, count, self._stride)[:, None]
         neighbours = np.arange(self._stack)[None, :] - (self._stack - 1) // 2
-        return frames[np.clip(centres + neighbours, 0, count - 1)].reshape(len(centres), -1)
+        stacked = frames[np.clip(centres + neighbours, 0, count - 1)]
+        return np.asarray(stacked.reshape(len(centres), -1), dtype=np.float32)
 
     def normalize(self, features: Features) -> Features:
         """Apply the mean and variance normalisation of am.mvn."""
