@@ -1,0 +1,170 @@
+# shellcheck shell=bash
+# Sourced by scripts/run, scripts/test and scripts/lint: finds a Python, keeps the checkout's own
+# .venv as the requirements files say, and gets system packages where it may. Everything can be
+# called again and again; what is already right costs milliseconds.
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+VENV="$ROOT/.venv"
+PYTHON="$VENV/bin/python"
+OLDEST_PYTHON="3.11"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+
+say() { printf '\033[1m→ %s\033[0m\n' "$*" >&2; }
+
+fail() {
+    printf '\033[31m✗ %s\033[0m\n' "$*" >&2
+    exit 1
+}
+
+# Colours are for people: a log file gets plain text.
+if [ ! -t 2 ] || [ -n "${NO_COLOR:-}" ]; then
+    say() { printf -- '-> %s\n' "$*" >&2; }
+    fail() {
+        printf 'ERROR: %s\n' "$*" >&2
+        exit 1
+    }
+fi
+
+# --- system packages ---------------------------------------------------------------------------
+
+# as_root COMMAND...: runs it as root, by sudo where needed; status 1 when that cannot be had.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null && [ -t 0 ]; then
+        sudo "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n "$@"
+    else
+        return 1
+    fi
+}
+
+# install_system WHY PACKAGE...: installs Debian packages, or says which command would.
+install_system() {
+    local why=$1
+    shift
+    say "$why: installing $*"
+    if command -v apt-get >/dev/null &&
+        as_root apt-get update -qq >&2 &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2; then
+        return
+    fi
+    fail "$why. Please install it and start again; on Debian or Ubuntu: sudo apt-get install $*"
+}
+
+# --- Python ------------------------------------------------------------------------------------
+
+is_recent() {
+    "$1" -c "import sys; sys.exit(sys.version_info[:2] < (${OLDEST_PYTHON/./, }))" >/dev/null 2>&1
+}
+
+# Prints the command of a Python that is new enough; the default one first, since it is the one
+# whose packages the machine keeps.
+find_python() {
+    local name
+    for name in python3 python3.11 python3.12 python3.13 python3.14 python; do
+        if command -v "$name" >/dev/null && is_recent "$name"; then
+            command -v "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+# Debian and Ubuntu keep the part of Python that makes environments in a package of its own.
+can_make_environment() {
+    "$1" -c "import venv, ensurepip" >/dev/null 2>&1
+}
+
+ensure_environment() {
+    if [ -x "$PYTHON" ] && is_recent "$PYTHON" && "$PYTHON" -c "import pip" >/dev/null 2>&1; then
+        return
+    fi
+    local python version
+    if ! python=$(find_python); then
+        install_system "Python $OLDEST_PYTHON or newer is missing" python3 python3-venv
+        python=$(find_python) ||
+            fail "This system's Python is older than $OLDEST_PYTHON. Please install a newer one (https://www.python.org/downloads/) and start again."
+    fi
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    if ! can_make_environment "$python"; then
+        install_system "Python $version has no venv module" "python$version-venv"
+        can_make_environment "$python" || fail "$python still cannot make environments (import venv, ensurepip)."
+    fi
+    say "Making .venv with Python $version"
+    # --clear: what an interrupted run or a Python that is gone left behind must not stay.
+    "$python" -m venv --clear "$VENV" || fail "Could not make $VENV, see above."
+}
+
+# --- packages ----------------------------------------------------------------------------------
+
+# fingerprint FILE...: changes whenever one of the files or the environment's Python does.
+fingerprint() {
+    { cat "$@" && cat "$VENV/pyvenv.cfg"; } | sha256sum | cut -d' ' -f1
+}
+
+# up_to_date NAME FILE...: is the environment as these requirements files say?
+up_to_date() {
+    local stamp="$VENV/.$1.installed"
+    shift
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint "$@")" ]
+}
+
+mark_up_to_date() {
+    local stamp="$VENV/.$1.installed"
+    shift
+    fingerprint "$@" >"$stamp"
+}
+
+pip_install() { "$PYTHON" -m pip install --quiet "$@"; }
+
+install_failed() { fail "Installing the Python packages failed, see above. Start again to go on from here."; }
+
+# What the app needs.
+ensure_app_packages() {
+    local files=("$ROOT/requirements.txt")
+    up_to_date app "${files[@]}" && return
+    say "Installing the app's packages into .venv (once; a minute or two)"
+    pip_install -r "$ROOT/requirements.txt" || install_failed
+    mark_up_to_date app "${files[@]}"
+}
+
+# torch as a CPU build, for the plain one brings gigabytes of CUDA on Linux. The build is named by
+# its version, so pip's own configuration may hold it; else the index of the PyTorch project does;
+# else (macOS, where no such builds exist) the plain one is a CPU build anyway.
+ensure_torch() {
+    local files=("$ROOT/requirements-torch.txt") version
+    up_to_date torch "${files[@]}" && return
+    version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' "$ROOT/requirements-torch.txt")
+    say "Installing torch $version for the CPU into .venv (once; about 200 MB)"
+    if [ "$(uname -s)" = Darwin ]; then
+        pip_install "torch==$version" || install_failed
+    else
+        pip_install "torch==$version+cpu" 2>/dev/null ||
+            pip_install "torch==$version+cpu" --extra-index-url https://download.pytorch.org/whl/cpu ||
+            install_failed
+    fi
+    mark_up_to_date torch "${files[@]}"
+}
+
+# What tests and checks need: the app's packages, torch, the tools.
+ensure_dev_packages() {
+    local files=("$ROOT/requirements.txt" "$ROOT/requirements-torch.txt" "$ROOT/requirements-dev.txt")
+    ensure_torch
+    up_to_date dev "${files[@]}" && return
+    say "Installing the packages of the app and its tests into .venv (once; a minute or two)"
+    pip_install -r "$ROOT/requirements-dev.txt" -r "$ROOT/requirements-torch.txt" || install_failed
+    mark_up_to_date dev "${files[@]}"
+    mark_up_to_date app "$ROOT/requirements.txt"
+}
+
+# --- the browser tests' needs --------------------------------------------------------------------
+
+ensure_browser() {
+    local missing=()
+    command -v chromium >/dev/null || missing+=(chromium)
+    # Without a Chinese font every screenshot is full of empty boxes.
+    fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fontconfig fonts-noto-cjk)
+    [ ${#missing[@]} -eq 0 ] || install_system "The browser tests need Chromium and a Chinese font" "${missing[@]}"
+}
