@@ -1,0 +1,1 @@
+"""The application: all that a browser or a client can see."""

@@ -1,0 +1,157 @@
+"""Everything that can go wrong with a chat, apart from hearing (asr.errors) and answering (bot.errors).
+
+    AppError
+    ├── RequestRefused           the request cannot be taken as it is
+    │   ├── RequestInvalid       a field is missing or of the wrong kind
+    │   ├── TextEmpty            a typed message without a visible character
+    │   ├── TextTooLong          a typed message with more characters than are taken
+    │   ├── UploadTooLarge       a body with more bytes than are taken
+    │   ├── UploadTimeout        a body that does not arrive
+    │   ├── CrossSite            another web site asked the browser to send this
+    │   └── NotRetryable         a message that has not failed
+    ├── NotFound
+    │   ├── ConversationUnknown  there is no such conversation
+    │   ├── MessageUnknown       there is no such message in the conversation
+    │   └── RecordingMissing     the message has no recording, or its file is gone
+    ├── Unavailable
+    │   ├── Busy                 too many messages are being worked on
+    │   ├── ShuttingDown         the server is about to stop
+    │   └── StoreUnavailable     the database or the disk refused
+    └── MessageFailed            the message was taken; it stays, with a retry
+        ├── NoSpeech             nothing was said in the recording
+        └── Interrupted          the server stopped while it worked on the message
+
+Every class has a `code`, stable for programs and for the texts shown to users, and every error has
+`details`: the plain values (limits, seconds) that its message is made of.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+Detail = str | int | float
+
+
+class AppError(Exception):
+    """A chat could not go on as asked; `str(error)` says why and what to do about it."""
+
+    code: ClassVar[str] = "app_error"
+
+    def __init__(self, message: str, **details: Detail) -> None:
+        """Keep the English sentence `message` and the values it was made of."""
+        super().__init__(message)
+        self.details: dict[str, Detail] = details
+
+
+class RequestRefused(AppError):
+    """The request cannot be taken as it is."""
+
+    code = "invalid_request"
+
+
+class RequestInvalid(RequestRefused):
+    """A field is missing or of the wrong kind; the message names it."""
+
+    code = "invalid_request"
+
+
+class TextEmpty(RequestRefused):
+    """The typed message has no visible character; write something."""
+
+    code = "text_empty"
+
+
+class TextTooLong(RequestRefused):
+    """The typed message has more characters than are taken; send it in parts."""
+
+    code = "text_too_long"
+
+
+class UploadTooLarge(RequestRefused):
+    """The body has more bytes than are taken; send a shorter or a compressed recording."""
+
+    code = "upload_too_large"
+
+
+class UploadTimeout(RequestRefused):
+    """The body did not arrive in time; send it again over a better connection."""
+
+    code = "upload_timeout"
+
+
+class CrossSite(RequestRefused):
+    """Another web site asked the browser to send this; open the page itself."""
+
+    code = "cross_site"
+
+
+class NotRetryable(RequestRefused):
+    """Only a message of the user's that failed can be tried again."""
+
+    code = "not_retryable"
+
+
+class NotFound(AppError):
+    """What was asked for is not here."""
+
+    code = "not_found"
+
+
+class ConversationUnknown(NotFound):
+    """There is no such conversation; begin a new one."""
+
+    code = "conversation_unknown"
+
+
+class MessageUnknown(NotFound):
+    """There is no such message in this conversation."""
+
+    code = "message_unknown"
+
+
+class RecordingMissing(NotFound):
+    """The message has no recording, or its file is gone from the disk."""
+
+    code = "recording_missing"
+
+
+class Unavailable(AppError):
+    """The server cannot take this now."""
+
+    code = "unavailable"
+
+
+class Busy(Unavailable):
+    """Too many messages are being worked on; `details["retry_after"]` says in how many seconds to come again."""
+
+    code = "busy"
+
+
+class ShuttingDown(Unavailable):
+    """The server is about to stop; come again when it has restarted."""
+
+    code = "shutting_down"
+
+
+class StoreUnavailable(Unavailable):
+    """The database or the disk refused; the operator finds the reason in the log."""
+
+    code = "store_unavailable"
+
+
+class MessageFailed(AppError):
+    """The message was taken and could not be answered; it stays in the chat with a retry."""
+
+    code = "message_failed"
+
+
+class NoSpeech(MessageFailed):
+    """Nothing was said in the recording; speak closer to the microphone."""
+
+    code = "no_speech"
+
+
+class Interrupted(MessageFailed):
+    """The server stopped while it worked on the message; try it again."""
+
+    code = "interrupted"

@@ -1,0 +1,361 @@
+"""What is kept: conversations with the bot's state, messages, transcripts, recordings.
+
+A message is committed before anybody is told of it, and its recording lies on the disk before that, so whatever
+the page has shown is still there after a crash. Everything here blocks; the event loop calls it through a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sqlalchemy import JSON, Column, DateTime, Engine, TypeDecorator, event, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Field, Session, SQLModel, col, create_engine, func, select
+
+from app.errors import (
+    ConversationUnknown,
+    Detail,
+    Interrupted,
+    MessageUnknown,
+    NotRetryable,
+    RecordingMissing,
+    StoreUnavailable,
+)
+from asr import Transcript
+from bot import Reply
+
+WAV = "audio/wav"
+UNKNOWN_FORMAT = "application/octet-stream"
+LOCK_TIMEOUT = 10.0  # seconds to wait for another writer of the same SQLite file
+MAX_LISTED = 500
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class _UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
+
+
+class ConversationRecord(SQLModel, table=True):
+    """One conversation and the bot's state in it."""
+
+    __tablename__ = "conversation"
+
+    id: str = Field(primary_key=True)
+    state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    created_at: datetime = Field(sa_column=Column(_UtcDateTime, nullable=False))
+
+
+class Message(SQLModel, table=True):
+    """One bubble. `number` gives the order, `id` is what clients see."""
+
+    __tablename__ = "message"
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)
+    conversation_id: str = Field(foreign_key="conversation.id", index=True)
+    role: str  # user, bot
+    kind: str  # voice, text
+    status: str = Field(index=True)  # recognizing, answering, done, failed
+    text: str = ""
+    seconds: float | None = None
+    audio_name: str | None = None
+    audio_type: str | None = None
+    error_code: str | None = None
+    error_details: dict[str, Detail] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    quick_replies: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    created_at: datetime = Field(sa_column=Column(_UtcDateTime, nullable=False))
+
+
+class TranscriptRecord(SQLModel, table=True):
+    """What the recogniser made of one voice message; beside the message, for it is large and seldom asked for."""
+
+    __tablename__ = "transcript"
+
+    message_id: str = Field(primary_key=True, foreign_key="message.id")
+    data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class Recordings:
+    """A folder of recordings under random names; a file appears in it whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make `folder` and sweep out what a crash left half written."""
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for unfinished in folder.glob("*.part"):
+            unfinished.unlink(missing_ok=True)
+
+    def add(self, source: BinaryIO, suffix: str) -> str:
+        """Copy `source` to a new file and return its name."""
+        name = secrets.token_hex(16) + suffix
+        unfinished = self._folder / f"{name}.part"
+        try:
+            with unfinished.open("xb") as target:
+                shutil.copyfileobj(source, target)
+                target.flush()
+                os.fsync(target.fileno())
+            unfinished.replace(self._folder / name)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
+        return name
+
+    def path(self, name: str) -> Path:
+        """Return where the recording called `name` lies."""
+        return self._folder / name
+
+    def remove(self, name: str) -> None:
+        """Delete the recording called `name` if it is there."""
+        self.path(name).unlink(missing_ok=True)
+
+
+def _connect(url: str) -> Engine:
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: Any, _record: object) -> None:
+            connection.execute(f"PRAGMA busy_timeout={int(LOCK_TIMEOUT * 1000)}")
+            connection.execute("PRAGMA journal_mode=WAL")
+            # With NORMAL a power cut could take back the last commit, which a user has seen.
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+class Store:
+    """The database and the recordings of one app; safe to share between threads.
+
+    Every method raises StoreUnavailable when the database or the disk refuses.
+    """
+
+    def __init__(self, data_dir: Path, database_url: str = "", clock: Clock = utc_now) -> None:
+        """Open or make the database (SQLite in `data_dir` when no URL is given) and the folder of recordings."""
+        self._clock = clock
+        with self._guarded():
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self.recordings = Recordings(data_dir / "audio")
+            self.engine = _connect(database_url or f"sqlite:///{data_dir.resolve() / 'tingshuo.db'}")
+            SQLModel.metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def check(self) -> None:
+        """Raise StoreUnavailable unless the database can be written to."""
+        with self._session() as session:
+            session.execute(update(Message).where(col(Message.id) == "").values(text=""))
+
+    # Conversations
+
+    def start_conversation(self, greeting: Reply) -> tuple[str, list[Message]]:
+        """Begin a conversation with the bot's `greeting`; return its id and the first messages."""
+        conversation_id = secrets.token_urlsafe(16)
+        with self._session() as session:
+            session.add(
+                ConversationRecord(id=conversation_id, state=greeting.state.to_dict(), created_at=self._clock())
+            )
+            session.flush()
+            return conversation_id, self._add_reply(session, conversation_id, greeting)
+
+    def require_conversation(self, conversation_id: str) -> None:
+        """Raise ConversationUnknown when there is no such conversation."""
+        with self._session() as session:
+            self._conversation(session, conversation_id)
+
+    def state(self, conversation_id: str) -> dict[str, Any]:
+        """Return the bot's state in a conversation."""
+        with self._session() as session:
+            return self._conversation(session, conversation_id).state
+
+    def messages(self, conversation_id: str, limit: int = MAX_LISTED) -> list[Message]:
+        """Return the last `limit` messages of a conversation, oldest first."""
+        with self._session() as session:
+            self._conversation(session, conversation_id)
+            newest_first = (
+                select(Message)
+                .where(Message.conversation_id == conversation_id)
+                .order_by(col(Message.number).desc())
+                .limit(limit)
+            )
+            return list(reversed(session.exec(newest_first).all()))
+
+    def message(self, conversation_id: str, message_id: str) -> Message:
+        """Return one message; raises MessageUnknown when it is not in that conversation."""
+        with self._session() as session:
+            return self._message(session, conversation_id, message_id)
+
+    # The way of one message
+
+    def add_typed(self, conversation_id: str, text: str) -> Message:
+        """Keep a typed message that is about to be answered."""
+        return self._add_message(conversation_id, kind="text", status="answering", text=text)
+
+    def add_spoken(self, conversation_id: str, recording: BinaryIO) -> Message:
+        """Keep a recording, as it came, that is about to be recognised."""
+        with self._guarded():
+            name = self.recordings.add(recording, suffix="")
+        return self._add_message(
+            conversation_id, kind="voice", status="recognizing", audio_name=name, audio_type=UNKNOWN_FORMAT
+        )
+
+    def recording(self, message: Message) -> Path:
+        """Return the file of a voice message; raises RecordingMissing when there is none."""
+        path = self.recordings.path(message.audio_name) if message.audio_name else None
+        if path is None or not path.is_file():
+            raise RecordingMissing("The recording of this message is not on the disk any more.")
+        return path
+
+    def decoded(self, message: Message, wav: BinaryIO, seconds: float) -> Message:
+        """Keep `wav` in the place of the recording as it came, now that it could be read."""
+        with self._guarded():
+            name = self.recordings.add(wav, suffix=".wav")
+        changed = self._change(message, audio_name=name, audio_type=WAV, seconds=seconds)
+        if message.audio_name:
+            with self._guarded():
+                self.recordings.remove(message.audio_name)
+        return changed
+
+    def heard(self, message: Message, transcript: Transcript) -> Message:
+        """Keep what was recognised; the message is about to be answered."""
+        with self._session() as session:
+            session.merge(TranscriptRecord(message_id=message.id, data=transcript.to_dict()))
+            return self._set(session, message, text=transcript.text, status="answering")
+
+    def transcript(self, message: Message) -> Transcript | None:
+        """Return what was recognised in a voice message; None before that."""
+        with self._session() as session:
+            record = session.get(TranscriptRecord, message.id)
+            return None if record is None else Transcript.from_dict(record.data)
+
+    def answered(self, message: Message, reply: Reply) -> list[Message]:
+        """Keep the bot's reply and its new state, and end the message; all of it or nothing.
+
+        Returns the message and the bot's messages after it.
+        """
+        with self._session() as session:
+            self._conversation(session, message.conversation_id).state = reply.state.to_dict()
+            done = self._set(session, message, status="done")
+            return [done, *self._add_reply(session, message.conversation_id, reply)]
+
+    def failed(self, message: Message, code: str, details: Mapping[str, Detail]) -> Message:
+        """End a message that could not be answered; what is known of it stays."""
+        return self._change(message, status="failed", error_code=code, error_details=dict(details))
+
+    def reopen(self, conversation_id: str, message_id: str) -> Message:
+        """Take a failed message up again where it failed; raises NotRetryable when it is not a failed one."""
+        with self._session() as session:
+            message = self._message(session, conversation_id, message_id)
+            recognised = message.kind == "text" or session.get(TranscriptRecord, message.id) is not None
+            status = "answering" if recognised and message.text else "recognizing"
+            # The condition lets only one of two retries at the same moment through.
+            taken = session.execute(
+                update(Message)
+                .where(col(Message.id) == message.id, col(Message.role) == "user", col(Message.status) == "failed")
+                .values(status=status, error_code=None, error_details={})
+            )
+            if taken.rowcount != 1:  # type: ignore[attr-defined]
+                raise NotRetryable("Only a message that failed can be tried again.")
+            session.refresh(message)
+            return message
+
+    def fail_interrupted(self) -> int:
+        """End the messages that an earlier process left half way; return how many there were."""
+        with self._session() as session:
+            left = session.execute(
+                update(Message)
+                .where(col(Message.status).in_(["recognizing", "answering"]))
+                .values(status="failed", error_code=Interrupted.code, error_details={})
+            )
+            return int(left.rowcount)  # type: ignore[attr-defined]
+
+    def count_conversations(self) -> int:
+        """Return how many conversations there are."""
+        with self._session() as session:
+            return session.exec(select(func.count()).select_from(ConversationRecord)).one()
+
+    # Inside
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or type(error).__name__)
+            raise StoreUnavailable(f"The database refused: {reason}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"The disk refused: {error.strerror}") from error
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with self._guarded(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def _conversation(self, session: Session, conversation_id: str) -> ConversationRecord:
+        record = session.get(ConversationRecord, conversation_id)
+        if record is None:
+            raise ConversationUnknown("There is no conversation of this id.")
+        return record
+
+    def _message(self, session: Session, conversation_id: str, message_id: str) -> Message:
+        self._conversation(session, conversation_id)
+        message = session.exec(
+            select(Message).where(Message.id == message_id, Message.conversation_id == conversation_id)
+        ).one_or_none()
+        if message is None:
+            raise MessageUnknown("There is no message of this id in the conversation.")
+        return message
+
+    def _new_message(self, conversation_id: str, **fields: Any) -> Message:
+        return Message(
+            id=secrets.token_urlsafe(12), conversation_id=conversation_id, created_at=self._clock(), **fields
+        )
+
+    def _add_message(self, conversation_id: str, **fields: Any) -> Message:
+        message = self._new_message(conversation_id, role="user", **fields)
+        with self._session() as session:
+            session.add(message)
+        return message
+
+    def _add_reply(self, session: Session, conversation_id: str, reply: Reply) -> list[Message]:
+        messages = [
+            self._new_message(conversation_id, role="bot", kind="text", status="done", text=text)
+            for text in reply.texts
+        ]
+        if messages:
+            buttons = [{"title": button.title, "text": button.text} for button in reply.quick_replies]
+            messages[-1].quick_replies = buttons
+        session.add_all(messages)
+        return messages
+
+    def _change(self, message: Message, **fields: Any) -> Message:
+        with self._session() as session:
+            return self._set(session, message, **fields)
+
+    def _set(self, session: Session, message: Message, **fields: Any) -> Message:
+        current = self._message(session, message.conversation_id, message.id)
+        for name, value in fields.items():
+            setattr(current, name, value)
+        session.add(current)
+        return current
