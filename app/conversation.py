@@ -1,0 +1,329 @@
+"""The way of one message: heard or read, answered, kept.
+
+    hear(recording) ── kept ── decode ── recognise ──┐
+                                                     ├── Dialogue.respond ── kept ── the bot's messages
+    read(text) ─────── kept ─────────────────────────┘
+
+A spoken and a typed message meet at the bot and from there take the same way. Whoever sent a message follows it
+through an async iterator of its updates; the work does not depend on anybody following.
+
+Three bounds hold: recognition has `workers` threads, at most `workers + max_waiting` messages are on their way
+(one more is told to come later), and the messages of one conversation are worked on one after the other, in the
+order in which they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+import time
+import unicodedata
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import BinaryIO, Protocol, TypeVar
+
+import structlog
+
+from app.errors import AppError, Busy, Detail, NoSpeech, ShuttingDown, TextEmpty, TextTooLong
+from app.logs import origin
+from app.store import WAV, Message, Store
+from asr import Audio, AudioLimits, Transcript, decode_audio, encode_wav
+from asr.errors import AsrError
+from bot import BotError, DialogueState, Reply, Utterance
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+STORE_THREADS = 4
+INTERNAL_ERROR = "internal_error"
+LONGEST_PROMISE = 60  # seconds: nobody waits longer for "try again in N s"
+# Line breaks and tabs are kept; so are the joiners inside emoji. What turns the writing direction around
+# (category Cf, these nine) could make a message read as something it does not say.
+_KEPT_CONTROLS = "\n\t"
+_DIRECTION_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+class Recognizer(Protocol):
+    """Speech to text; asr.Recognizer is one."""
+
+    def transcribe(self, audio: Audio) -> Transcript:
+        """Return what is said in `audio`; called from several threads at once."""
+        ...
+
+
+class Dialogue(Protocol):
+    """Utterance to reply; bot.Dialogue is one."""
+
+    def start(self) -> Reply:
+        """Return the greeting and a fresh state."""
+        ...
+
+    def respond(self, utterance: Utterance, state: DialogueState) -> Reply:
+        """Return the answer and the next state; called from several threads at once."""
+        ...
+
+
+@dataclass
+class _Way:
+    """One message on its way: who follows it, and how long its stages took."""
+
+    updates: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)  # a handful of updates at most
+    kept: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    stages: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    def timed(self, stage: str, call: Callable[[], T]) -> T:
+        started = time.perf_counter()
+        try:
+            return call()
+        finally:
+            self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - started
+
+    async def follow(self) -> AsyncIterator[Message]:
+        while (message := await self.updates.get()) is not None:
+            yield message
+
+
+class Conversations:
+    """All conversations of one app, and the threads that work on them."""
+
+    def __init__(
+        self,
+        store: Store,
+        recognizer: Recognizer,
+        dialogue: Dialogue,
+        *,
+        limits: AudioLimits,
+        workers: int = 1,
+        max_waiting: int = 16,
+        max_text_characters: int = 1000,
+    ) -> None:
+        """Share `store`, `recognizer` and `dialogue` between all conversations, within the given bounds."""
+        self.store = store
+        self._recognizer = recognizer
+        self._dialogue = dialogue
+        self._limits = limits
+        self._workers = workers
+        self._capacity = workers + max_waiting
+        self._max_text_characters = max_text_characters
+        self._inference = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self._storage = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._admitted = 0
+        self._usual_seconds = 1.0  # how long a message takes, on a moving average
+        self._last_turn: dict[str, asyncio.Future[None]] = {}  # only of conversations that are being worked on
+        self._closing = False
+
+    async def start(self) -> tuple[str, list[Message]]:
+        """Begin a conversation; return its id and the bot's greeting."""
+
+        def begin() -> tuple[str, list[Message]]:
+            return self.store.start_conversation(self._dialogue.start())
+
+        return await self._in_storage(begin)
+
+    async def open(self, conversation_id: str) -> Conversation:
+        """Return a conversation; raises ConversationUnknown."""
+        await self._in_storage(partial(self.store.require_conversation, conversation_id))
+        return Conversation(self, conversation_id)
+
+    def check_admission(self) -> None:
+        """Raise Busy, or ShuttingDown, when a message that came now would not be taken."""
+        if self._closing:
+            raise ShuttingDown("The server is about to stop; try again in a moment.", retry_after=10)
+        if self._admitted >= self._capacity:
+            expected = self._usual_seconds * (self._admitted - self._workers + 1) / self._workers
+            seconds = min(LONGEST_PROMISE, max(1, math.ceil(expected)))
+            raise Busy(f"Too many messages are being worked on; try again in {seconds} s.", retry_after=seconds)
+
+    async def close(self, patience: float) -> None:
+        """Take no new message, let those on their way finish for `patience` seconds, and end the threads.
+
+        What is not finished by then is found as interrupted at the next start.
+        """
+        self._closing = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=patience)
+            for task in late:
+                task.cancel()
+        self._inference.shutdown(wait=False, cancel_futures=True)
+        self._storage.shutdown(wait=False, cancel_futures=True)
+
+    async def carry(self, conversation_id: str, take: Callable[[], Message]) -> AsyncIterator[Message]:
+        """Keep a message with `take`, then carry it to its answer; return its updates, the first one at once.
+
+        Raises Busy or ShuttingDown, and what `take` raises: then nothing was kept.
+        """
+        self.check_admission()
+        self._admitted += 1
+        before = self._last_turn.get(conversation_id)
+        way = _Way()
+        # The task is nobody's child: it goes on when the client that sent the message is gone.
+        task = asyncio.get_running_loop().create_task(self._work(take, way, before))
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._last_turn[conversation_id] = turn
+        self._tasks.add(task)
+
+        def leave(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._admitted -= 1
+            turn.set_result(None)
+            if self._last_turn.get(conversation_id) is turn:
+                del self._last_turn[conversation_id]
+
+        task.add_done_callback(leave)
+        await asyncio.shield(way.kept)
+        return way.follow()
+
+    def clean(self, text: str) -> str:
+        """Return typed `text` without control characters; raises TextEmpty or TextTooLong."""
+        if len(text) > self._max_text_characters:
+            raise TextTooLong(
+                f"The message has {len(text)} characters; at most {self._max_text_characters} are taken.",
+                characters=len(text),
+                max_characters=self._max_text_characters,
+            )
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        cleaned = "".join(
+            character
+            for character in unicodedata.normalize("NFC", text)
+            if character in _KEPT_CONTROLS
+            or (unicodedata.category(character) not in ("Cc", "Cs") and character not in _DIRECTION_CONTROLS)
+        ).strip()
+        if not any(unicodedata.category(character)[0] not in "ZC" for character in cleaned):
+            raise TextEmpty("The message has no visible character.")
+        return cleaned
+
+    async def _work(self, take: Callable[[], Message], way: _Way, before: asyncio.Future[None] | None) -> None:
+        try:
+            message = await self._in_storage(lambda: way.timed("store", take))
+        except Exception as error:  # noqa: BLE001 -- it is raised again, where the sender waits for it
+            way.kept.set_exception(error)
+            message = None
+        else:
+            way.updates.put_nowait(message)
+            way.kept.set_result(None)
+        if before is not None:
+            await asyncio.wait([before])
+        if message is not None:
+            await self._carry_on(message, way)
+
+    async def _carry_on(self, message: Message, way: _Way) -> None:
+        began = time.perf_counter()
+        try:
+            if message.status == "recognizing":
+                message = await self._in_inference(partial(self._recognize, message, way))
+                way.updates.put_nowait(message)
+            for update in await self._in_storage(partial(self._answer, message, way)):
+                way.updates.put_nowait(update)
+        except (AppError, AsrError, BotError) as error:
+            log.info("message failed", code=error.code, reason=str(error), kind=message.kind)
+            await self._fail(message, way, error.code, error.details)
+        except Exception as error:  # noqa: BLE001 -- whatever it was, the user gets the message back with a retry
+            log.error("message failed", code=INTERNAL_ERROR, kind=message.kind, error=origin(error))
+            await self._fail(message, way, INTERNAL_ERROR, {})
+        finally:
+            way.updates.put_nowait(None)
+            self._usual_seconds += 0.2 * (time.perf_counter() - began - self._usual_seconds)
+            log.info(
+                "message done",
+                kind=message.kind,
+                total=round(time.perf_counter() - way.started, 4),
+                **{stage: round(seconds, 4) for stage, seconds in way.stages.items()},
+            )
+
+    def _recognize(self, message: Message, way: _Way) -> Message:
+        data = self.store.recording(message).read_bytes()
+        audio = way.timed("decode", lambda: decode_audio(data, limits=self._limits))
+        if message.audio_type != WAV:
+            wav = io.BytesIO(encode_wav(audio))
+            message = way.timed("store", lambda: self.store.decoded(message, wav, audio.seconds))
+        transcript = way.timed("recognise", lambda: self._recognizer.transcribe(audio))
+        if not transcript.text.strip():
+            raise NoSpeech("Nothing was understood in the recording.", seconds=round(audio.seconds, 1))
+        return way.timed("store", lambda: self.store.heard(message, transcript))
+
+    def _answer(self, message: Message, way: _Way) -> list[Message]:
+        transcript = way.timed("store", lambda: self.store.transcript(message)) if message.kind == "voice" else None
+        utterance = spoken(transcript) if transcript else Utterance(message.text)
+        state = DialogueState.from_dict(way.timed("store", lambda: self.store.state(message.conversation_id)))
+        reply = way.timed("bot", lambda: self._dialogue.respond(utterance, state))
+        return way.timed("store", lambda: self.store.answered(message, reply))
+
+    async def _fail(self, message: Message, way: _Way, code: str, details: dict[str, Detail]) -> None:
+        def fail() -> Message:
+            return self.store.failed(message, code, details)
+
+        try:
+            failed = await self._in_storage(fail)
+        except AppError as error:
+            # The store itself is what failed: the client is told at least, and the next start finds the message.
+            log.error("failure not kept", code=error.code, reason=str(error))
+            failed = message.model_copy(update={"status": "failed", "error_code": code, "error_details": details})
+        way.updates.put_nowait(failed)
+
+    async def _in_storage(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._storage, call)
+
+    async def _in_inference(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._inference, call)
+
+
+class Conversation:
+    """One conversation. Each way in returns the updates of the message and of the bot's messages after it."""
+
+    def __init__(self, conversations: Conversations, conversation_id: str) -> None:
+        """Speak in the conversation `conversation_id`; `Conversations.open` makes sure that it exists."""
+        self._conversations = conversations
+        self.id = conversation_id
+
+    async def hear(self, recording: bytes | BinaryIO) -> AsyncIterator[Message]:
+        """Take a recording, in any format; a recording that cannot be used becomes a message that failed.
+
+        Raises Busy, ShuttingDown, StoreUnavailable: then nothing was kept.
+        """
+        source = io.BytesIO(recording) if isinstance(recording, bytes) else recording
+        store = self._conversations.store
+        return await self._conversations.carry(self.id, partial(store.add_spoken, self.id, source))
+
+    async def read(self, text: str) -> AsyncIterator[Message]:
+        """Take a typed message.
+
+        Raises TextEmpty, TextTooLong, Busy, ShuttingDown, StoreUnavailable: then nothing was kept.
+        """
+        cleaned = self._conversations.clean(text)
+        store = self._conversations.store
+        return await self._conversations.carry(self.id, partial(store.add_typed, self.id, cleaned))
+
+    async def retry(self, message_id: str) -> AsyncIterator[Message]:
+        """Take up a message that failed, at the stage where it did.
+
+        Raises MessageUnknown, NotRetryable, Busy, ShuttingDown, StoreUnavailable.
+        """
+        store = self._conversations.store
+        return await self._conversations.carry(self.id, partial(store.reopen, self.id, message_id))
+
+
+def spoken(transcript: Transcript) -> Utterance:
+    """Return what the bot gets to know of a transcript: text, confidence, and the candidates of each character."""
+    candidates: list[tuple[tuple[str, float], ...]] = []
+    for token in transcript.tokens:
+        single = [
+            (alternative.text, alternative.probability)
+            for alternative in token.alternatives
+            if len(alternative.text) == len(token.text) == 1
+        ]
+        candidates += [tuple(single) or ((character, token.confidence),) for character in token.text]
+    text = transcript.text
+    return Utterance(
+        text=text,
+        source="spoken",
+        confidence=transcript.confidence,
+        # Spaces between Latin words stand in the text and in no token; candidates that do not line up are worse
+        # than none.
+        alternatives=tuple(candidates) if len(candidates) == len(text) else (),
+    )
