@@ -1,0 +1,31 @@
+"""The entry point: `python app.py`, on one's own machine and in a Hugging Face Space."""
+
+from __future__ import annotations
+
+import structlog
+import uvicorn
+
+from app.factory import build
+from app.logs import configure_logging
+from app.settings import Settings
+
+
+def main() -> None:
+    """Serve the app until a signal ends it."""
+    settings = Settings()
+    configure_logging(settings)
+    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host
+    structlog.get_logger("tingshuo").info("starting", address=f"http://{host}:{settings.port}")
+    uvicorn.run(
+        build(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,  # its lines hold the ids that open conversations
+        # Open pages hold a stream for as long as they are open; they must not hold up the end.
+        timeout_graceful_shutdown=int(settings.shutdown_timeout),
+    )
+
+
+if __name__ == "__main__":
+    main()

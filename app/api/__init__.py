@@ -1,0 +1,1 @@
+"""HTTP: one router a file, and nothing but HTTP in them."""

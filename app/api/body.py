@@ -1,0 +1,102 @@
+"""Reading a request's body within bounds of bytes and of time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import BinaryIO, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive
+
+from app.errors import RequestInvalid, UploadTimeout, UploadTooLarge
+from app.settings import Settings
+
+T = TypeVar("T")
+
+MULTIPART_OVERHEAD = 64 * 2**10  # bytes: boundaries, part headers, a long file name
+MAX_JSON_BYTES = 64 * 2**10
+
+
+class TypedMessage(BaseModel):
+    """A message that the user typed, or a quick reply that was pressed."""
+
+    model_config = ConfigDict(strict=True)
+
+    text: str = Field(description="Plain text.")
+
+
+def bounded(request: Request, max_bytes: int) -> Request:
+    """Return `request` with a body that raises UploadTooLarge once it has more than `max_bytes`.
+
+    A length announced beyond that is refused before a byte is read, and what is on its way is counted, for the
+    announcement may be missing or a lie.
+    """
+    refusal = UploadTooLarge(f"The request has more than {max_bytes} bytes.", max_bytes=max_bytes)
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise refusal
+    received = 0
+    receive: Receive = request.receive
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise refusal
+        return message
+
+    return Request(request.scope, counted)
+
+
+@asynccontextmanager
+async def sent_message(request: Request, settings: Settings) -> AsyncIterator[str | BinaryIO]:
+    """Read what the client sent: a typed text, or a recording (a file that lives as long as the context).
+
+    Raises RequestInvalid, UploadTooLarge, UploadTimeout; HTTPException 400 or 415 for another kind of body.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        yield await _typed(bounded(request, MAX_JSON_BYTES), settings.upload_timeout)
+    elif kind == "multipart/form-data":
+        request = bounded(request, settings.max_upload_bytes + MULTIPART_OVERHEAD)
+        try:
+            yield await _recording(request, settings)
+        finally:
+            await request.close()
+    else:
+        raise HTTPException(415)
+
+
+async def _typed(request: Request, seconds: float) -> str:
+    body = await _in_time(request.body(), seconds)
+    try:
+        return TypedMessage.model_validate_json(body).text
+    except ValidationError as error:
+        raise RequestInvalid('The body must be JSON of the form {"text": "..."}.', field="text") from error
+
+
+async def _recording(request: Request, settings: Settings) -> BinaryIO:
+    # One file and no more than a few small fields: nothing else is ever sent with it.
+    form = await _in_time(request.form(max_files=1, max_fields=4, max_part_size=1024), settings.upload_timeout)
+    upload = form.get("audio")
+    if not isinstance(upload, UploadFile):
+        raise RequestInvalid("The form must have a file called audio.", field="audio")
+    if upload.size is not None and upload.size > settings.max_upload_bytes:
+        raise UploadTooLarge(
+            f"The recording has more than {settings.max_upload_bytes} bytes.", max_bytes=settings.max_upload_bytes
+        )
+    return upload.file
+
+
+async def _in_time(reading: Awaitable[T], seconds: float) -> T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await reading
+    except TimeoutError as error:
+        raise UploadTimeout(f"The request did not arrive within {seconds:g} s.", seconds=seconds) from error

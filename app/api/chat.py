@@ -1,0 +1,204 @@
+"""Conversations over HTTP: begin one, speak and write in it, hear a recording again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+from starlette.responses import FileResponse, StreamingResponse
+
+from app import store
+from app.api import errors
+from app.api.body import TypedMessage, sent_message
+from app.conversation import Conversations
+from app.settings import Settings
+
+KEEP_ALIVE = 15.0  # seconds of silence after which proxies begin to think that a stream is dead
+
+router = APIRouter(prefix="/api", tags=["chat"])
+
+
+class QuickReply(BaseModel):
+    """A button under the bot's message: it shows `title`, and pressing it sends `text`."""
+
+    title: str
+    text: str
+
+
+class Message(BaseModel):
+    """One bubble of the chat."""
+
+    id: str
+    conversation_id: str
+    role: Literal["user", "bot"]
+    kind: Literal["voice", "text"]
+    text: str
+    status: Literal["recognizing", "answering", "done", "failed"]
+    seconds: float | None
+    error: errors.ErrorBody | None
+    quick_replies: list[QuickReply]
+    audio_url: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, message: store.Message, language: str) -> Message:
+        """Return what a client that reads `language` gets to see of a stored message."""
+        error = None
+        if message.error_code is not None:
+            error = errors.body(message.error_code, message.error_details, language).error
+        # Relative to the root of the app, which may be served below a path.
+        path = f"api/conversations/{message.conversation_id}/messages/{message.id}/audio"
+        shown = message.model_dump(exclude={"number", "error_code", "error_details", "audio_name", "audio_type"})
+        return cls(**shown, error=error, audio_url=path if message.audio_name else None)
+
+
+class Conversation(BaseModel):
+    """A conversation that has just begun."""
+
+    id: str
+    messages: list[Message]
+
+
+class Messages(BaseModel):
+    """The messages of a conversation, oldest first."""
+
+    messages: list[Message]
+
+
+def _conversations(request: Request) -> Conversations:
+    conversations: Conversations = request.app.state.conversations
+    return conversations
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+Chats = Annotated[Conversations, Depends(_conversations)]
+Language = Annotated[str, Depends(errors.language)]
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {"model": errors.ErrorAnswer} for code in (400, 403, 404, 408, 409, 413, 415, 422, 503)
+}
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events: `message` each time a message appears or changes, at last `done`.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    **_REFUSALS,
+}
+_SENT_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": TypedMessage.model_json_schema()},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["audio"],
+                "properties": {"audio": {"type": "string", "format": "binary"}},
+            }
+        },
+    },
+}
+
+
+@router.post("/conversations", status_code=201, responses={503: {"model": errors.ErrorAnswer}})
+async def start_conversation(conversations: Chats, language: Language) -> Conversation:
+    """Begin a conversation; the bot greets."""
+    conversation_id, greeting = await conversations.start()
+    return Conversation(id=conversation_id, messages=[Message.of(message, language) for message in greeting])
+
+
+@router.get("/conversations/{conversation_id}/messages", responses={404: {"model": errors.ErrorAnswer}})
+def list_messages(
+    conversation_id: str,
+    conversations: Chats,
+    language: Language,
+    limit: Annotated[int, Query(ge=1, le=store.MAX_LISTED)] = store.MAX_LISTED,
+) -> Messages:
+    """Return the last messages of a conversation."""
+    found = conversations.store.messages(conversation_id, limit)
+    return Messages(messages=[Message.of(message, language) for message in found])
+
+
+@router.post(
+    "/conversations/{conversation_id}/messages",
+    response_class=StreamingResponse,
+    responses=_STREAM,
+    openapi_extra={"requestBody": _SENT_BODY},
+)
+async def send_message(
+    conversation_id: str, request: Request, conversations: Chats, language: Language
+) -> StreamingResponse:
+    """Say something: a recording as the form's file `audio`, or JSON with a `text`."""
+    conversation = await conversations.open(conversation_id)
+    # Asked before the body is read, so that nobody uploads a recording only to be sent away.
+    conversations.check_admission()
+    async with sent_message(request, _settings(request)) as sent:
+        updates = await (conversation.read(sent) if isinstance(sent, str) else conversation.hear(sent))
+    return _stream(updates, language)
+
+
+@router.post(
+    "/conversations/{conversation_id}/messages/{message_id}/retry",
+    response_class=StreamingResponse,
+    responses=_STREAM,
+)
+async def retry_message(
+    conversation_id: str, message_id: str, conversations: Chats, language: Language
+) -> StreamingResponse:
+    """Try a message that failed again."""
+    conversation = await conversations.open(conversation_id)
+    return _stream(await conversation.retry(message_id), language)
+
+
+@router.get(
+    "/conversations/{conversation_id}/messages/{message_id}/audio",
+    response_class=FileResponse,
+    responses={200: {"content": {"audio/wav": {}, store.UNKNOWN_FORMAT: {}}}, 404: {"model": errors.ErrorAnswer}},
+)
+def play_message(conversation_id: str, message_id: str, conversations: Chats) -> FileResponse:
+    """Return the recording of a voice message: WAV, or what was uploaded when that could not be read."""
+    message = conversations.store.message(conversation_id, message_id)
+    path = conversations.store.recording(message)
+    playable = message.audio_type == store.WAV
+    return FileResponse(
+        path,
+        media_type=message.audio_type,
+        filename=f"{message.id}.wav" if playable else f"{message.id}.bin",
+        # What could not be decoded may be anything, a page with a script too: it is only ever saved.
+        content_disposition_type="inline" if playable else "attachment",
+        headers={"Cache-Control": "private, no-cache"},
+    )
+
+
+def _stream(updates: AsyncIterator[store.Message], language: str) -> StreamingResponse:
+    return StreamingResponse(
+        _events(updates, language),
+        media_type="text/event-stream",
+        # nginx would keep the events back until its buffer is full.
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept-Language"},
+    )
+
+
+async def _events(updates: AsyncIterator[store.Message], language: str) -> AsyncIterator[str]:
+    following = asyncio.ensure_future(anext(updates, None))
+    try:
+        while True:
+            ready, _ = await asyncio.wait([following], timeout=KEEP_ALIVE)
+            if not ready:
+                yield ": still working\n\n"
+                continue
+            message = following.result()
+            if message is None:
+                break
+            yield f"event: message\ndata: {Message.of(message, language).model_dump_json()}\n\n"
+            following = asyncio.ensure_future(anext(updates, None))
+        yield "event: done\ndata: {}\n\n"
+    finally:
+        following.cancel()

@@ -1,0 +1,72 @@
+"""What a client needs to know before its first message: limits, the model, recordings to try."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, TypeAdapter
+
+router = APIRouter(prefix="/api", tags=["config"])
+
+EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
+
+
+class Model(BaseModel):
+    """The acoustic model that runs, and why this one."""
+
+    name: str
+    reason: Literal["embedded", "chosen"]
+
+
+class Example(BaseModel):
+    """A recording that a visitor without a microphone can send."""
+
+    title: str
+    url: str
+
+
+class Config(BaseModel):
+    """What a client needs to know before its first message."""
+
+    max_bytes: int
+    max_seconds: float
+    max_record_seconds: float
+    max_text_characters: int
+    model: Model
+    examples: list[Example]
+
+
+class _ListedExample(BaseModel):
+    title: str
+    file: str
+
+
+_LIST = TypeAdapter(list[_ListedExample])
+
+
+def list_examples(folder: Path = EXAMPLES) -> list[Example]:
+    """Return the recordings that `folder`/examples.json names and that are there."""
+    listing = folder / "examples.json"
+    if not listing.is_file():
+        return []
+    return [
+        Example(title=listed.title, url=f"assets/examples/{listed.file}")
+        for listed in _LIST.validate_json(listing.read_bytes())
+        if (folder / listed.file).is_file()
+    ]
+
+
+@router.get("/config")
+def config(request: Request) -> Config:
+    """Return the limits, the model and the example recordings."""
+    state = request.app.state
+    return Config(
+        max_bytes=state.settings.max_upload_bytes,
+        max_seconds=state.settings.max_audio_seconds,
+        max_record_seconds=state.settings.max_record_seconds,
+        max_text_characters=state.settings.max_text_characters,
+        model=state.model,
+        examples=list_examples(),
+    )

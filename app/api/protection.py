@@ -1,0 +1,109 @@
+"""What every request passes: an id for the log, the refusal of other web sites, headers that bind the browser."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api import errors
+from app.conversation import INTERNAL_ERROR
+from app.errors import CrossSite
+from app.logs import origin
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_READING = ("GET", "HEAD", "OPTIONS")
+
+# Gradio writes its settings and styles into the page and compiles the js of its own parts, hence unsafe-inline and
+# unsafe-eval. Everything comes from this server; recordings are played from blobs.
+_PAGE_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; worker-src 'self' blob:; "
+    "connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors {ancestors}"
+)
+_API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
+class Protection:
+    """ASGI middleware; it stands around everything, the page included."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        """Stand around `app`."""
+        self._app = app
+        self._allowed_origins = {allowed.lower().rstrip("/") for allowed in settings.allowed_origins}
+        self._page_policy = _PAGE_POLICY.format(ancestors=settings.frame_ancestors)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it; an error that nobody caught becomes a clear answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(MutableHeaders(scope=message), scope["path"], request_id)
+            await send(message)
+
+        request = Request(scope, receive)
+        try:
+            if self._from_another_site(scope):
+                details = {"origin": Headers(scope=scope).get("origin", "?")}
+                await errors.answer(request, 403, CrossSite.code, details)(scope, receive, send_with_headers)
+            else:
+                await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            log.info("client left before its request was complete")
+        except Exception as error:
+            log.error("request failed", error=origin(error), method=scope["method"])
+            if status:
+                raise  # the answer has begun: only the end of the connection can still tell of the error
+            failure = errors.answer(request, 500, INTERNAL_ERROR, {"request_id": request_id})
+            await failure(scope, receive, send_with_headers)
+        finally:
+            # The route, not the path: a path holds the id that opens a conversation.
+            route = getattr(scope.get("route"), "path", None) or "-"
+            seconds = round(time.perf_counter() - started, 4)
+            log.debug("request", method=scope["method"], route=route, status=status, seconds=seconds)
+
+    def _from_another_site(self, scope: Scope) -> bool:
+        if scope["method"] in _READING:
+            return False
+        headers = Headers(scope=scope)
+        source = headers.get("origin", "").lower()
+        if source in self._allowed_origins:
+            return False
+        # Browsers tell this wherever it can be trusted (https and localhost), programs do not send it.
+        fetch_site = headers.get("sec-fetch-site")
+        if fetch_site is not None:
+            return fetch_site not in ("same-origin", "none")
+        return bool(source) and urlsplit(source).netloc != headers.get("host", "").lower()
+
+    def _add_headers(self, headers: MutableHeaders, path: str, request_id: str) -> None:
+        headers["X-Request-ID"] = request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "microphone=(self), camera=(), geolocation=()"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        of_api = path.startswith("/api/")
+        headers["Content-Security-Policy"] = _API_POLICY if of_api else self._page_policy
+        if of_api:
+            headers.setdefault("Cache-Control", "no-store")
+        elif path.startswith("/assets/"):
+            # Asked for again each time and answered with 304: a new release is seen at once.
+            headers.setdefault("Cache-Control", "no-cache")

@@ -1,0 +1,154 @@
+"""Putting the app together: settings in, a FastAPI app out; nothing global."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.staticfiles import StaticFiles
+
+from app.api import chat, config, errors, health
+from app.api.protection import Protection
+from app.conversation import Conversations, Dialogue, Recognizer
+from app.settings import Settings
+from app.store import Clock, Store, utc_now
+from asr import Audio, AudioLimits, Transcript
+from asr.errors import ModelError
+
+log = structlog.get_logger(__name__)
+
+ASSETS = Path(__file__).parents[1] / "assets"
+VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+Page = Callable[[FastAPI, Settings], object]
+
+
+class MissingRecognizer:
+    """Stands in for a recogniser that could not be opened: every voice message says why, typed ones still work."""
+
+    def __init__(self, error: ModelError) -> None:
+        """Remember `error` for those who want to be heard."""
+        self._error = error
+
+    def transcribe(self, audio: Audio) -> Transcript:
+        """Raise the error that kept the model from being opened."""
+        raise self._error
+
+
+def gradio_page(app: FastAPI, settings: Settings) -> None:
+    """Mount the chat page at /."""
+    from app.ui import mount_page  # here, because importing Gradio takes seconds that API tests need not spend
+
+    mount_page(app, settings)
+
+
+def build(
+    settings: Settings,
+    *,
+    recognizer: Recognizer | None = None,
+    dialogue: Dialogue | None = None,
+    clock: Clock = utc_now,
+    page: Page | None = gradio_page,
+) -> FastAPI:
+    """Return the app: its API, its static files and its page.
+
+    Args:
+        settings: everything that can be set.
+        recognizer: what turns speech into text; None opens the model that `settings` name when the app starts.
+        dialogue: what answers; None opens the domain that `settings` name when the app starts.
+        clock: tells the time of messages, in UTC.
+        page: mounts the page at /; None leaves it out.
+
+    Nothing is opened before the app starts. Then StoreUnavailable or a DomainError ends it; a ModelError does not,
+    for typed messages need no model: /ready tells of it, and so does every voice message.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        def open_all() -> Conversations:
+            store = Store(settings.data_dir, settings.database_url, clock)
+            interrupted = store.fail_interrupted()
+            log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
+            heard_by = recognizer or _open_recognizer(app, settings)
+            return Conversations(
+                store,
+                heard_by,
+                dialogue or _open_dialogue(settings, store, clock),
+                limits=AudioLimits(
+                    max_bytes=settings.max_upload_bytes,
+                    max_seconds=settings.max_audio_seconds,
+                    decode_timeout=settings.decode_timeout,
+                ),
+                workers=settings.workers,
+                max_waiting=settings.max_waiting,
+                max_text_characters=settings.max_text_characters,
+            )
+
+        conversations = app.state.conversations = await run_in_threadpool(open_all)
+        yield
+        await conversations.close(settings.shutdown_timeout)
+        conversations.store.close()
+
+    app = FastAPI(
+        title="听说 Tingshuo",
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page takes scripts from a host of somebody else's
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.model_error = None
+    app.state.model = _model(settings)
+    errors.install(app)
+    app.add_middleware(Protection, settings=settings)
+    for router in (health.router, config.router, chat.router, _unknown_api_paths()):
+        app.include_router(router)
+    app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
+    if page is not None:
+        page(app, settings)
+    return app
+
+
+def _model(settings: Settings) -> config.Model:
+    if settings.model_dir is None:
+        return config.Model(name="paraformer-embedded", reason="embedded")
+    return config.Model(name=settings.model_dir.name, reason="chosen")
+
+
+def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
+    from asr import open_recognizer
+
+    try:
+        return open_recognizer(settings.model_dir, threads=settings.threads)
+    except ModelError as error:
+        log.error("no model: voice messages will fail", code=error.code, reason=str(error))
+        app.state.model_error = error
+        return MissingRecognizer(error)
+
+
+def _open_dialogue(settings: Settings, store: Store, clock: Clock) -> Dialogue:
+    from bot import open_dialogue
+
+    return open_dialogue(settings.domain, database=store.engine)
+
+
+def _unknown_api_paths() -> APIRouter:
+    """Keep what begins with /api/ from reaching the page, whose answers have another shape."""
+    router = APIRouter()
+
+    @router.api_route("/api/{path:path}", methods=VERBS, include_in_schema=False)
+    async def unknown(request: Request) -> None:
+        known = any(
+            route.matches(request.scope)[0] is Match.PARTIAL
+            for included in (chat.router, config.router)
+            for route in included.routes
+        )
+        raise HTTPException(405 if known else 404)
+
+    return router
