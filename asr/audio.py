@@ -111,7 +111,7 @@ def _decode(data: bytes, container: Container, limits: AudioLimits) -> npt.NDArr
     try:
         return ffmpeg.decode(data, container, max_seconds=limits.max_seconds, timeout=limits.decode_timeout)
     except AudioUnreadable as error:
-        if ends_early(data, container):
+        if ends_early(data, container) or promised_seconds(data, container):
             raise _truncated(container) from error
         raise
 

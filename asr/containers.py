@@ -82,7 +82,7 @@ def ends_early(data: bytes, container: Container) -> bool:
 
 def promised_seconds(data: bytes, container: Container) -> float:
     """Return the seconds of sound that a FLAC file's STREAMINFO promises; 0.0 where it, or the format, is silent."""
-    if container is not FLAC or len(data) < 26:
+    if container is not FLAC or len(data) < 26 or data[5:8] != b"\x00\x00\x22":
         return 0.0
     packed = int.from_bytes(data[18:26], "big")  # 20 bits of sample rate, 3 of channels, 5 of depth, 36 of samples
     rate, samples = packed >> 44, packed & (1 << 36) - 1

@@ -56,6 +56,8 @@ def decode(data: bytes, container: Container, *, max_seconds: float, timeout: fl
             raise DecodeTimeout(
                 f"Decoding this {container.name} file took longer than {timeout:g} s.", timeout=timeout
             ) from error
+        except OSError as error:
+            raise _missing() from error
     output = done.stdout[: len(done.stdout) // _BYTES_PER_SAMPLE * _BYTES_PER_SAMPLE]
     if done.returncode and not output:
         reason = done.stderr.decode(errors="replace").strip().splitlines()
@@ -82,6 +84,10 @@ def _program() -> str:
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
-        raise DecoderMissing(
-            "This format needs ffmpeg, and none was found: `pip install imageio-ffmpeg`, or send WAV, FLAC, OGG or MP3."
-        ) from error
+        raise _missing() from error
+
+
+def _missing() -> DecoderMissing:
+    return DecoderMissing(
+        "This format needs ffmpeg, and none was found: `pip install imageio-ffmpeg`, or send WAV, FLAC, OGG or MP3."
+    )
