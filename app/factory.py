@@ -109,7 +109,8 @@ def build(
     app.add_middleware(Protection, settings=settings)
     for router in (health.router, config.router, chat.router, _unknown_api_paths()):
         app.include_router(router)
-    app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
+    # Not at /assets: that is where Gradio's page asks for its own build.
+    app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
     if page is not None:
         page(app, settings)
     return app

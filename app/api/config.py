@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, TypeAdapter
+
+from app.api import errors
 
 router = APIRouter(prefix="/api", tags=["config"])
 
@@ -25,6 +27,8 @@ class Example(BaseModel):
 
     title: str
     url: str
+    text: str
+    seconds: float
 
 
 class Config(BaseModel):
@@ -39,27 +43,34 @@ class Config(BaseModel):
 
 
 class _ListedExample(BaseModel):
-    title: str
+    title: dict[str, str]
     file: str
+    text: str
+    seconds: float
 
 
 _LIST = TypeAdapter(list[_ListedExample])
 
 
-def list_examples(folder: Path = EXAMPLES) -> list[Example]:
-    """Return the recordings that `folder`/examples.json names and that are there."""
-    listing = folder / "examples.json"
+def list_examples(language: str, folder: Path = EXAMPLES) -> list[Example]:
+    """Return the recordings that `folder`/manifest.json names and that are there, with titles in `language`."""
+    listing = folder / "manifest.json"
     if not listing.is_file():
         return []
     return [
-        Example(title=listed.title, url=f"assets/examples/{listed.file}")
+        Example(
+            title=listed.title[language],
+            url=f"ui/examples/{listed.file}",
+            text=listed.text,
+            seconds=listed.seconds,
+        )
         for listed in _LIST.validate_json(listing.read_bytes())
         if (folder / listed.file).is_file()
     ]
 
 
 @router.get("/config")
-def config(request: Request) -> Config:
+def config(request: Request, language: Annotated[str, Depends(errors.language)]) -> Config:
     """Return the limits, the model and the example recordings."""
     state = request.app.state
     return Config(
@@ -68,5 +79,5 @@ def config(request: Request) -> Config:
         max_record_seconds=state.settings.max_record_seconds,
         max_text_characters=state.settings.max_text_characters,
         model=state.model,
-        examples=list_examples(),
+        examples=list_examples(language),
     )

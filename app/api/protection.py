@@ -104,6 +104,6 @@ class Protection:
         headers["Content-Security-Policy"] = _API_POLICY if of_api else self._page_policy
         if of_api:
             headers.setdefault("Cache-Control", "no-store")
-        elif path.startswith("/assets/"):
+        elif path.startswith("/ui/"):
             # Asked for again each time and answered with 304: a new release is seen at once.
             headers.setdefault("Cache-Control", "no-cache")
