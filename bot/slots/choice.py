@@ -1,0 +1,98 @@
+"""One of a list of values, by its name, a synonym, a hint (a symptom for a department) or a pattern."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.heard import Heard
+from bot.phonetics import SoundLexicon, Sounds
+from bot.slots.mention import How, Mention, believable, negate, pick, sound_confidence, spelled_confidence
+
+_HINT_DISCOUNT = 0.1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value and the words for it. `refuse` names the sentence that says why it cannot be had ("" when it can)."""
+
+    value: str
+    synonyms: Sequence[str] = ()
+    hints: Sequence[str] = ()
+    patterns: Sequence[str] = ()
+    refuse: str = ""
+
+
+class ChoiceReader:
+    """Finds the values of a list; longer names win over shorter ones inside them, names win over hints."""
+
+    def __init__(self, slot: str, choices: Sequence[Choice]) -> None:
+        """Index `choices` for `slot`."""
+        self._slot = slot
+        self._words: dict[str, tuple[Choice, How]] = {}
+        for choice in choices:
+            for word in choice.hints:
+                self._words.setdefault(word.lower(), (choice, "hint"))
+        for choice in choices:
+            for word in (*choice.synonyms, choice.value):
+                self._words[word.lower()] = (choice, "spelled")
+        self._patterns = [(re.compile(pattern), choice) for choice in choices for pattern in choice.patterns]
+        self._lexicon = SoundLexicon(tuple(self._words))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All names, synonyms and hints."""
+        return tuple(self._words)
+
+    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+        """Return the values named; see SlotReader."""
+        found = self._by_spelling(heard)
+        if sounds is not None:
+            found += self._by_sound(heard, sounds, asked=asked)
+        picked = pick(found)
+        if any(mention.how != "hint" for mention in picked):
+            picked = [mention for mention in picked if mention.how != "hint"]
+        return negate(heard, picked)
+
+    def _by_spelling(self, heard: Heard) -> list[Mention]:
+        found = []
+        for word, (choice, how) in self._words.items():
+            start = heard.text.find(word)
+            while start >= 0:
+                confidence = spelled_confidence(heard, start, start + len(word))
+                found.append(self._mention(heard, choice, start, start + len(word), confidence, how, len(word)))
+                start = heard.text.find(word, start + 1)
+        for pattern, choice in self._patterns:
+            for match in pattern.finditer(heard.text):
+                confidence = spelled_confidence(heard, *match.span())
+                found.append(self._mention(heard, choice, *match.span(), confidence, "spelled", len(match[0])))
+        return found
+
+    def _by_sound(self, heard: Heard, sounds: Sounds, *, asked: bool) -> list[Mention]:
+        found = []
+        for match in self._lexicon.find(sounds, min_score=0.7):
+            choice, how = self._words[match.word]
+            if believable(match, asked=asked):
+                gain = len(match.word) - 2 * match.distance
+                confidence = sound_confidence(match)
+                way: How = "hint" if how == "hint" else "sound"
+                found.append(self._mention(heard, choice, match.start, match.end, confidence, way, gain))
+        return found
+
+    def _mention(
+        self, heard: Heard, choice: Choice, start: int, end: int, confidence: float, how: How, gain: float
+    ) -> Mention:
+        return Mention(
+            slot=self._slot,
+            value="" if choice.refuse else choice.value,
+            said=heard.shown[start:end],
+            start=start,
+            end=end,
+            confidence=confidence,
+            how=how,
+            gain=gain - (_HINT_DISCOUNT if how == "hint" else 0.0),
+            problem="choice_refused" if choice.refuse else "",
+            details={"value": choice.value, "reason": choice.refuse},
+        )

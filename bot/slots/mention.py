@@ -1,0 +1,82 @@
+"""A value for a slot, as found in an utterance, and what all readers of slots have in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, Protocol
+
+from bot.heard import Heard
+from bot.phonetics import SoundMatch, Sounds
+
+How = Literal["spelled", "sound", "hint", "bare"]
+
+SURE = 0.85
+"""A value heard with less confidence than this is asked about before it is used."""
+
+_NEGATION = re.compile(r"(?:(?<!是)不是|不要|不想|不看|不挂|不去|不用|别挂|别看|没说|不约)(?:挂|看|去|选|约|要|说)?$")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A value found between two character positions of the utterance.
+
+    `value` is normalised; it is empty when `problem` says why the words cannot be used (the name of a phrase, with
+    `details` to fill it). `how`: by its spelling, its sound, a word that hints at it, or as the bare answer to a
+    question. `negated`: the user said "not this". `gain` ranks overlapping finds.
+    """
+
+    slot: str
+    value: str
+    said: str
+    start: int
+    end: int
+    confidence: float
+    how: How
+    gain: float
+    problem: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    negated: bool = False
+
+
+class SlotReader(Protocol):
+    """Finds the values of one slot."""
+
+    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+        """Return all that may be meant; `sounds` is None for typed text, `asked` when the bot asked for this slot."""
+        ...
+
+
+def spelled_confidence(heard: Heard, start: int, end: int) -> float:
+    """Return how sure a match by spelling is: 1.0 when typed; when spoken, a known word is good evidence itself."""
+    return 0.7 + 0.3 * heard.sureness(start, end) if heard.spoken else 1.0
+
+
+def believable(match: SoundMatch, *, asked: bool) -> bool:
+    """Whether a match by sound is near enough: short words are found everywhere, so they must be nearer."""
+    length = len(match.word)
+    if length < 2 or (length == 2 and not match.spelled and not asked):
+        return False
+    floor = {2: 0.84, 3: 0.78}.get(length, 0.7)
+    return match.score >= floor + (0.0 if asked else 0.06)
+
+
+def sound_confidence(match: SoundMatch) -> float:
+    """Return how sure a match by sound is, 0 to 1."""
+    return match.score - (0.05 if len(match.word) == 2 and not match.spelled else 0.0)
+
+
+def negate(heard: Heard, mentions: Iterable[Mention]) -> list[Mention]:
+    """Mark the mentions that directly follow a "not": 不要上午."""
+    return [replace(one, negated=bool(_NEGATION.search(heard.text[: one.start]))) for one in mentions]
+
+
+def pick(mentions: Iterable[Mention]) -> list[Mention]:
+    """Keep the best of overlapping mentions, in order of position."""
+    kept: list[Mention] = []
+    for mention in sorted(mentions, key=lambda one: (-one.gain, one.start)):
+        if all(mention.end <= other.start or mention.start >= other.end for other in kept):
+            kept.append(mention)
+    return sorted(kept, key=lambda one: one.start)
