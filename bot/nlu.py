@@ -1,0 +1,135 @@
+"""Understanding one utterance: which intents, which slot values, all of them at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain import Domain, Slot
+from bot.heard import Heard, listen
+from bot.intents import CERTAIN, POSSIBLE, IntentMatcher
+from bot.phonetics import Sounds, sounds_of
+from bot.slots import Choice, ChoiceReader, DateReader, Mention, PersonReader, PhoneReader, SlotReader
+from bot.slots.mention import pick
+from bot.turn import Utterance
+
+_CORRECTION = re.compile(r"不对|不是|错了|改成|换成|改到|改为|改|换|应该是|还是|我说的是")
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What an utterance means, as far as the domain goes.
+
+    `intents` are (name, confidence), the likeliest first; `mentions` the slot values found, in order; `labels` the
+    slots that were named themselves (改日期); `correcting` whether the words are those of a correction.
+    """
+
+    intents: tuple[tuple[str, float], ...]
+    mentions: tuple[Mention, ...]
+    labels: tuple[str, ...]
+    silent: bool
+    spoken: bool
+    correcting: bool
+    now: datetime
+
+    def wants(self, intent: str) -> bool:
+        """Whether `intent` is among the likely ones with enough confidence to act on it."""
+        return any(name == intent and confidence >= CERTAIN for name, confidence in self.intents)
+
+    def might_want(self, intent: str) -> bool:
+        """Whether `intent` is the likeliest one, but not certain."""
+        return bool(self.intents) and self.intents[0][0] == intent and POSSIBLE <= self.intents[0][1] < CERTAIN
+
+    @property
+    def top(self) -> str:
+        """The likeliest intent, "" when none is certain."""
+        return self.intents[0][0] if self.intents and self.intents[0][1] >= CERTAIN else ""
+
+
+class Nlu:
+    """Understands utterances of one domain. Immutable after construction, safe to share between threads."""
+
+    def __init__(self, domain: Domain) -> None:
+        """Build the readers of all slots and the index of the intents."""
+        self._readers = {name: _reader(name, slot) for name, slot in domain.slots.items()}
+        self._people = [name for name, slot in domain.slots.items() if slot.type == "person"]
+        self._labels = {
+            label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
+        }
+        self._matcher = IntentMatcher(domain)
+
+    def understand(self, utterance: Utterance, asked: str, now: datetime) -> Understanding:
+        """Read an utterance, given the slot that was `asked` for ("" for none) and the time (with its zone)."""
+        heard = listen(utterance)
+        sounds = sounds_of(heard) if heard.spoken else None
+        mentions = self._mentions(heard, sounds, asked, now)
+        intents = self._matcher.rank(heard, sounds, mentions)
+        if asked in self._people:
+            mentions = self._with_bare_name(heard, sounds, mentions, intents, asked, now)
+        return Understanding(
+            intents=tuple(intents),
+            mentions=tuple(mentions),
+            labels=self._named(heard, mentions),
+            silent=heard.silent,
+            spoken=heard.spoken,
+            correcting=bool(_CORRECTION.search(heard.text)),
+            now=now,
+        )
+
+    def _mentions(self, heard: Heard, sounds: Sounds | None, asked: str, now: datetime) -> list[Mention]:
+        found: list[Mention] = []
+        for name, reader in self._readers.items():
+            if name not in self._people:
+                found += reader.read(heard, sounds, asked=name == asked, now=now)
+        for name in self._people:
+            found += self._readers[name].read(heard, sounds, asked=False, now=now)
+        return pick(found)
+
+    def _with_bare_name(
+        self,
+        heard: Heard,
+        sounds: Sounds | None,
+        mentions: list[Mention],
+        intents: Sequence[tuple[str, float]],
+        asked: str,
+        now: datetime,
+    ) -> list[Mention]:
+        """Add the name that is the whole answer, unless the answer is something else that was understood.
+
+        What only sounds like another slot's value gives way: in answer to "your name?", 郭克 is no 骨科.
+        """
+        if any(mention.slot == asked for mention in mentions) or (intents and intents[0][1] >= CERTAIN):
+            return mentions
+        spelled = [mention for mention in mentions if not (heard.spoken and mention.how in ("sound", "hint"))]
+        names = self._readers[asked].read(_without(heard, spelled), sounds, asked=True, now=now)
+        sure = [name for name in names if name.confidence >= 0.85 or not mentions]
+        return pick([*sure, *spelled]) if sure else mentions
+
+    def _named(self, heard: Heard, mentions: Sequence[Mention]) -> tuple[str, ...]:
+        text = _without(heard, mentions).text
+        found: list[str] = []
+        for label in sorted(self._labels, key=len, reverse=True):
+            if label in text:
+                found.append(self._labels[label])
+                text = text.replace(label, " ")
+        return tuple(dict.fromkeys(found))
+
+
+def _without(heard: Heard, mentions: Sequence[Mention]) -> Heard:
+    """Return the utterance with the mentions' characters replaced by commas."""
+    text, shown = heard.text, heard.shown
+    for mention in mentions:
+        gap = "," * (mention.end - mention.start)
+        text = text[: mention.start] + gap + text[mention.end :]
+        shown = shown[: mention.start] + gap + shown[mention.end :]
+    return replace(heard, text=text, shown=shown)
+
+
+def _reader(name: str, slot: Slot) -> SlotReader:
+    if slot.type == "choice":
+        return ChoiceReader(name, [Choice(v.value, v.synonyms, v.hints, v.patterns, v.refuse) for v in slot.values])
+    if slot.type == "date":
+        return DateReader(name, slot.within_days)
+    return PhoneReader(name) if slot.type == "phone" else PersonReader(name)
