@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from bot.dialogue import Dialogue, open_dialogue
+from bot.domain import Domain, domain_names, load_domain
 from bot.errors import BotError
 from bot.state import DialogueState
 from bot.turn import QuickReply, Reply, Utterance
 
-__all__ = ["BotError", "DialogueState", "QuickReply", "Reply", "Utterance"]
+__all__ = [
+    "BotError",
+    "Dialogue",
+    "DialogueState",
+    "Domain",
+    "QuickReply",
+    "Reply",
+    "Utterance",
+    "domain_names",
+    "load_domain",
+    "open_dialogue",
+]

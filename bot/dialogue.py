@@ -1,0 +1,93 @@
+"""The bot as its users see it: `start`, then `respond` to one utterance after another."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+from sqlmodel import create_engine
+
+from bot.actions import ActionRunner
+from bot.domain import Domain, load_domain
+from bot.errors import ActionFailed
+from bot.nlu import Nlu
+from bot.policy import Decision, Policy
+from bot.state import DialogueState
+from bot.turn import Reply, Utterance
+
+_log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+class Dialogue:
+    """A bot for one domain. It holds nothing of a conversation: that is in the state. Safe to share between threads."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        database: Path | Engine,
+        clock: Clock | None = None,
+        new_key: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        """Speak about `domain` and act on `database` (an SQLite file, made with its folder when absent, or an engine).
+
+        `clock` gives the present time with its zone (default: now, in the domain's zone); `new_key` names a new
+        conversation. Raises ActionUnknown when a task of the domain names an action that does not exist.
+        """
+        for task in domain.tasks.values():
+            ActionRunner.check(task.action)
+        self.domain = domain
+        self._nlu = Nlu(domain)
+        self._policy = Policy(domain)
+        self._actions = ActionRunner(_engine(database) if isinstance(database, Path) else database)
+        self._clock: Clock = clock or (lambda: datetime.now(ZoneInfo(domain.timezone)))
+        self._new_key = new_key
+
+    def start(self) -> Reply:
+        """Begin a conversation: the greeting."""
+        return _reply(self._policy.start(DialogueState(domain=self.domain.name, key=self._new_key())))
+
+    def respond(self, utterance: Utterance, state: DialogueState) -> Reply:
+        """Answer one utterance; any text is answered, none raises.
+
+        The same utterance, state and time give the same reply. A state of another domain is begun anew.
+        """
+        if state.domain != self.domain.name or any(frame.task not in self.domain.tasks for frame in state.frames):
+            state = self.start().state
+        now = self._clock()
+        asked = state.question.slot if state.question and state.question.kind in ("slot", "heard") else ""
+        decision = self._policy.decide(state, self._nlu.understand(utterance, asked, now))
+        if decision.run is None:
+            return _reply(decision)
+        try:
+            self._actions.run(decision.run, now)
+        except ActionFailed:
+            _log.exception("action %s failed", decision.run.action)
+            return _reply(self._policy.finish(decision.state, succeeded=False, now=now))
+        done = self._policy.finish(decision.state, succeeded=True, now=now)
+        return _reply(done, decision.run.action)
+
+
+def open_dialogue(
+    domain_name: str | Path = "clinic", database: Path | Engine = Path("data/bookings.db"), clock: Clock | None = None
+) -> Dialogue:
+    """Return the dialogue of a shipped domain by name, or of any by path.
+
+    Raises DomainMissing, DomainInvalid or ActionUnknown when the domain cannot be used.
+    """
+    return Dialogue(load_domain(domain_name), database, clock)
+
+
+def _engine(path: Path) -> Engine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return create_engine(f"sqlite:///{path}")
+
+
+def _reply(decision: Decision, *actions: str) -> Reply:
+    return Reply(texts=decision.texts, quick_replies=decision.buttons, state=decision.state, actions=actions)

@@ -1,0 +1,99 @@
+"""Saying things: which variant of a phrase, and how values are read out.
+
+Everything is decided by the dialogue's own numbers (the turn, how often a question was put), never by chance, so that
+a dialogue played again is the same to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from bot.domain import Domain
+from bot.state import DialogueState, Frame, Question
+from bot.turn import QuickReply
+
+_WEEKDAYS = "一二三四五六日"
+_NEAR_DAYS = {0: "今天", 1: "明天", 2: "后天"}
+
+
+def show_day(day: date, today: date) -> str:
+    """Return a day as one says it: 明天（11月22日，周日）."""
+    plain = f"{day.month}月{day.day}日"
+    if day.year != today.year:
+        plain = f"{day.year}年{plain}"
+    near = _NEAR_DAYS.get((day - today).days)
+    weekday = f"周{_WEEKDAYS[day.weekday()]}"
+    return f"{near}（{plain}，{weekday}）" if near else f"{plain}（{weekday}）"
+
+
+class Wording:
+    """The phrases of one domain. Immutable."""
+
+    def __init__(self, domain: Domain) -> None:
+        """Speak for `domain`."""
+        self._domain = domain
+
+    def phrase(self, name: str, turn: int, **values: str) -> str:
+        """Return the phrase `name`, its variant chosen by the number of the turn."""
+        variants = self._domain.phrases[name]
+        return variants[turn % len(variants)].format_map(values)
+
+    def value(self, slot: str, value: str, today: date) -> str:
+        """Return a normalised value in the words for it."""
+        kind = self._domain.slots[slot].type
+        if kind == "date":
+            return show_day(date.fromisoformat(value), today)
+        return f"{value[:3]} {value[3:7]} {value[7:]}" if kind == "phone" else value
+
+    def frame(self, frame: Frame, today: date) -> dict[str, str]:
+        """Return all values of a frame in words, and the title of its task."""
+        values = {name: self.value(name, slot.value, today) for name, slot in frame.slots.items()}
+        return {**values, "task": self._domain.tasks[frame.task].title}
+
+    def ack(self, slots: Sequence[str], hinted: Mapping[str, str], frame: Frame, today: date) -> str:
+        """Return the values just understood, in one breath; `hinted` maps slots to the words that hinted at them."""
+        parts = []
+        for name in slots:
+            model = self._domain.slots[name]
+            value = self.value(name, frame.slots[name].value, today)
+            template = model.hint_ack if name in hinted else model.ack
+            parts.append(template.format_map({"value": value, "said": hinted.get(name, "")}))
+        return "，".join(parts)
+
+    def question(self, state: DialogueState, today: date) -> tuple[str, ...]:
+        """Return the bubbles that put the present question; () when there is none."""
+        question, frame = state.question, state.frame
+        if question is None or frame is None:
+            return ()
+        if question.kind == "slot":
+            variants = self._domain.slots[question.slot].ask
+            return (variants[max(0, state.asked - 1) % len(variants)],)
+        if question.kind == "heard" and question.candidate:
+            value = self.value(question.slot, question.candidate.value, today)
+            label = self._domain.slots[question.slot].label
+            return (self.phrase("confirm_heard", state.turn, value=value, label=label),)
+        if question.kind == "summary":
+            summary = self._domain.tasks[frame.task].summary.format_map(self.frame(frame, today))
+            return summary, self.phrase("confirm_summary", state.asked)
+        if question.kind == "intent":
+            return (self.phrase("confirm_cancel", state.turn, task=self._domain.tasks[frame.task].title),)
+        return (self.phrase("which_wrong", state.turn),)
+
+    def buttons(self, question: Question | None, frame: Frame | None) -> tuple[QuickReply, ...]:
+        """Return the quick replies that go with a question."""
+        if question is None or frame is None:
+            return tuple(QuickReply(text, text) for text in self._domain.buttons)
+        if question.kind == "slot":
+            return tuple(QuickReply(text, text) for text in self._domain.slots[question.slot].buttons)
+        if question.kind == "summary":
+            return QuickReply("确认", "确认"), QuickReply("修改", "修改"), QuickReply("取消", "取消")
+        if question.kind == "change":
+            filled = [name for name in self._domain.tasks[frame.task].slots if name in frame.slots]
+            labels = [self._domain.slots[name].label for name in filled]
+            return tuple(QuickReply(label, f"改{label}") for label in labels)
+        return QuickReply("是", "是"), QuickReply("不是", "不是")
+
+    def help(self, question: Question | None) -> str:
+        """Return how the present question can be answered."""
+        return self._domain.slots[question.slot].help if question and question.slot else ""
