@@ -1,0 +1,152 @@
+"""The whole way from a corpus to the shipped files, as steps that leave their results in one work folder.
+
+Every step is skipped when its result is there, so that the way can be gone on with after a stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from asr.training import whisper
+from asr.training.corpus import Clip, is_han, read_manifest
+from asr.training.export import export, load_average
+from asr.training.features import FeatureSet, clean_items, extract, training_items
+from asr.training.losses import LossConfig
+from asr.training.model import ModelConfig
+from asr.training.text import TextSet, Vocabulary, clauses, read_sentences
+from asr.training.trainer import TrainConfig, Trainer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What config.yaml of a training run says; paths are relative to the data folder given beside it."""
+
+    train: str
+    """Manifest of the speech to learn from."""
+    held_out: dict[str, str]
+    """Manifests to measure on after every epoch, by name."""
+    text: list[str]
+    """Files of text to learn from; see ``text.read_sentences`` for their kinds."""
+    copies: int = 5
+    """Versions of the corpus: one clean, the others augmented."""
+    least_count: int = 8
+    """Times a character has to be written to enter the vocabulary without having been spoken."""
+    model: dict[str, Any] = field(default_factory=dict)
+    """Fields of ModelConfig but for the sizes of the vocabulary."""
+    loss: dict[str, Any] = field(default_factory=dict)
+    """Fields of LossConfig."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Fields of TrainConfig but for ``loss``."""
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """Read a YAML file.
+
+        Raises:
+            ValueError: it has an unknown key or lacks one; the message names it.
+        """
+        try:
+            return cls(**yaml.safe_load(path.read_text(encoding="utf-8")))
+        except TypeError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+class Workshop:
+    """Runs the steps of a recipe: reads ``data``, writes ``work``."""
+
+    def __init__(self, recipe: Recipe, data: Path, work: Path) -> None:
+        self.recipe = recipe
+        self.data = data
+        self.work = work
+        self.features = work / "features"
+        self.features.mkdir(parents=True, exist_ok=True)
+
+    def prepare(self) -> None:
+        """Unpack the corpus, fetch Whisper's weights, build the vocabulary and encode the text."""
+        for archive in sorted(self.data.glob("**/*.tar")):
+            self._unpack(archive)
+        if not self._weights.exists():
+            log.info("downloading Whisper-base")
+            whisper.download(self._weights)
+        if (self.work / "text.npz").exists():
+            return
+        held_out = {clip.text for manifest in self.recipe.held_out.values() for clip in self._clips(manifest)}
+        spoken = [clip.text for clip in self._clips(self.recipe.train) if is_han(clip.text)]
+        written = [clause for clause in self._clauses() if clause not in held_out]
+        vocabulary = Vocabulary.build(spoken, written, self.recipe.least_count)
+        vocabulary.save(self.work)
+        text = TextSet.build(spoken + written, vocabulary)
+        text.save(self.work / "text.npz")
+        log.info(
+            "%s tokens, %s syllables, %s characters of text",
+            len(vocabulary.tokens),
+            len(vocabulary.syllables),
+            len(text.tokens),
+        )
+
+    def extract(self) -> None:
+        """Encode the held-out sets and every copy of the corpus."""
+        encoder = whisper.WhisperEncoder.load(self._weights)
+        for name, manifest in self.recipe.held_out.items():
+            if not self._copy(name).with_suffix(".bin").exists():
+                extract(clean_items(self._clips(manifest)), encoder, self._copy(name))
+        clips = self._clips(self.recipe.train)
+        for number in range(self.recipe.copies):
+            if not self._copy(f"train{number}").with_suffix(".bin").exists():
+                log.info("encoding copy %s of %s", number + 1, self.recipe.copies)
+                extract(training_items(clips, number, augmented=number > 0), encoder, self._copy(f"train{number}"))
+
+    def train(self) -> Path:
+        """Train, or go on training; returns the checkpoint."""
+        vocabulary = Vocabulary.load(self.work)
+        sizes = ModelConfig(len(vocabulary.tokens), len(vocabulary.syllables), **self.recipe.model)
+        config = TrainConfig(**self.recipe.training, loss=LossConfig(**self.recipe.loss))
+        trainer = Trainer(self.work, vocabulary, sizes, config)
+        copies = [self._copy(f"train{number}") for number in range(self.recipe.copies)]
+        held_out = {name: FeatureSet(self._copy(name)) for name in self.recipe.held_out}
+        trainer.train(copies, TextSet.load(self.work / "text.npz"), held_out)
+        return trainer.checkpoint
+
+    def export(self, folder: Path) -> None:
+        """Write the ONNX files of the averaged weights to ``folder``."""
+        encoder = whisper.WhisperEncoder.load(self._weights)
+        export(encoder, load_average(self.work / "checkpoint.pt"), Vocabulary.load(self.work), folder)
+
+    @property
+    def _weights(self) -> Path:
+        return self.work / "whisper-base.bin"
+
+    def _copy(self, name: str) -> Path:
+        return self.features / name
+
+    def _clips(self, manifest: str) -> list[Clip]:
+        path = self.data / manifest
+        unpacked = self._unpacked(path)
+        return read_manifest(path, unpacked if unpacked.exists() else None)
+
+    def _clauses(self) -> Iterator[str]:
+        for name in self.recipe.text:
+            for sentence in read_sentences(self.data / name):
+                yield from clauses(sentence)
+
+    def _unpacked(self, path: Path) -> Path:
+        """Where the archives beside ``path`` are unpacked."""
+        return self.work / "audio" / path.parent.relative_to(self.data)
+
+    def _unpack(self, archive: Path) -> None:
+        target = self._unpacked(archive)
+        done = target / f".{archive.name}.unpacked"
+        if not done.exists():
+            target.mkdir(parents=True, exist_ok=True)
+            with tarfile.open(archive) as file:
+                file.extractall(target, filter="data")
+            done.touch()
