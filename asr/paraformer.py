@@ -11,6 +11,7 @@ Interspeech 2022. Two layouts of a model folder are read, told apart by `model` 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,13 +144,14 @@ class Paraformer:
             for segment, frames in zip(segments, features, strict=True)
         ]
         for indices in _batches(seconds):
-            batch = self._network.run(*_pad([features[index] for index in indices]))
+            padded, lengths = _pad([features[index] for index in indices])
+            batch = self._network.run(padded, lengths)
             for row, index in enumerate(indices):
-                results[index] = self._unpack(batch, row, seconds[index])
+                results[index] = self._unpack(batch, row, seconds[index], lengths[row] / lengths.max())
         empty = Posteriors(np.zeros((0, len(self.units)), np.float32), np.zeros((0, 2), np.float32))
         return [results.get(index, empty) for index in range(len(segments))]
 
-    def _unpack(self, batch: Batch, row: int, seconds: float) -> Posteriors:
+    def _unpack(self, batch: Batch, row: int, seconds: float, filled: float) -> Posteriors:
         if batch.scores.shape[-1] != len(self.units):
             raise RecognitionFailed(
                 f"The model gives {batch.scores.shape[-1]} scores a token; tokens.json has {len(self.units)} units.",
@@ -158,7 +160,9 @@ class Paraformer:
             )
         count = max(0, min(int(batch.counts[row]), batch.scores.shape[1]))
         scores = batch.scores[row, :count].astype(np.float32)
-        weights = None if batch.weights is None else batch.weights[row]
+        weights = None
+        if batch.weights is not None:  # those of the padding are not this segment's
+            weights = batch.weights[row, : math.ceil(batch.weights.shape[1] * filled)]
         times = token_times(weights, count, weight_seconds=self._network.weight_seconds, seconds=seconds)
         return Posteriors(_log_softmax(scores), times)
 
