@@ -93,14 +93,15 @@ class IntentMatcher:
 
     def _by_keyword(self, bare: str, text: str) -> list[tuple[str, float]]:
         found = []
+        lead = _LEADING.sub("", text)
         for name, words in self._keywords.items():
             at_start = self._intents[name].at == "start"
             for word in words:
                 if at_start:
-                    hit = bare == word or (bare.startswith(word) and _stands_alone(word, bare[len(word) :]))
+                    hit = bare == word or (lead.startswith(word) and _stands_alone(word, lead[len(word) :]))
                 else:
-                    place = bare.find(word)
-                    hit = place >= 0 and not _NOT.search(bare[:place])
+                    place = lead.find(word)
+                    hit = place >= 0 and not _NOT.search(lead[:place])
                 if hit:
                     found.append((name, 0.75 + 0.25 * len(word) / max(1, len(_PARTICLES.sub("", text)))))
                     break
@@ -131,7 +132,7 @@ class IntentMatcher:
 
 def _stands_alone(word: str, rest: str) -> bool:
     """Whether a yes or no at the start is one: 是，… and 不对不对 are, 好像 and 中医 are not."""
-    return len(word) > 1 or not rest[0].isalnum() or ord(rest[0]) >= _SLOT_MARK or rest[0] in "我的就"
+    return len(word) > 1 or not rest or not rest[0].isalnum() or ord(rest[0]) >= _SLOT_MARK or rest[0] in "我的就"
 
 
 def _folded(text: str) -> tuple[str, ...]:

@@ -10,12 +10,15 @@ from datetime import datetime
 from bot.domain import Domain, Slot
 from bot.heard import Heard, listen
 from bot.intents import CERTAIN, POSSIBLE, IntentMatcher
-from bot.phonetics import Sounds, sounds_of
+from bot.phonetics import SoundLexicon, Sounds, sounds_of
 from bot.slots import Choice, ChoiceReader, DateReader, Mention, PersonReader, PhoneReader, SlotReader
 from bot.slots.mention import pick
 from bot.turn import Utterance
 
 _CORRECTION = re.compile(r"不对|不是|错了|改成|换成|改到|改为|改|换|应该是|还是|我说的是")
+
+
+_LABEL_SCORE = 0.9
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Nlu:
         self._labels = {
             label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
         }
+        self._label_sounds = SoundLexicon([label for label in self._labels if len(label) > 1])
         self._matcher = IntentMatcher(domain)
 
     def understand(self, utterance: Utterance, asked: str, now: datetime) -> Understanding:
@@ -71,7 +75,7 @@ class Nlu:
         return Understanding(
             intents=tuple(intents),
             mentions=tuple(mentions),
-            labels=self._named(heard, mentions),
+            labels=self._named(heard, sounds, mentions),
             silent=heard.silent,
             spoken=heard.spoken,
             correcting=bool(_CORRECTION.search(heard.text)),
@@ -107,13 +111,16 @@ class Nlu:
         sure = [name for name in names if name.confidence >= 0.85 or not mentions]
         return pick([*sure, *spelled]) if sure else mentions
 
-    def _named(self, heard: Heard, mentions: Sequence[Mention]) -> tuple[str, ...]:
+    def _named(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
         text = _without(heard, mentions).text
         found: list[str] = []
         for label in sorted(self._labels, key=len, reverse=True):
             if label in text:
                 found.append(self._labels[label])
                 text = text.replace(label, " ")
+        if sounds is not None and not found:
+            matches = self._label_sounds.find(sounds, min_score=_LABEL_SCORE, most=1)
+            found = [self._labels[match.word] for match in matches if match.spelled]
         return tuple(dict.fromkeys(found))
 
 

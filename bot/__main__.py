@@ -1,0 +1,85 @@
+"""`python -m bot`: check a domain, talk to it in a terminal, play its test dialogues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.dialogue import Dialogue
+from bot.domain import Domain, load_domain
+from bot.errors import BotError
+from bot.rehearsal import play, read_scripts
+from bot.turn import Reply, Utterance
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Task-oriented dialogue bots written in YAML.")
+
+DomainName = Annotated[str, typer.Argument(help="The name of a shipped domain, or the path of a YAML file.")]
+
+
+def _load(domain: str) -> Domain:
+    try:
+        return load_domain(domain)
+    except BotError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def check(domain: DomainName) -> None:
+    """Say whether a domain is well written, and where it is not."""
+    loaded = _load(domain)
+    words = sum(1 + len(v.synonyms) + len(v.hints) for slot in loaded.slots.values() for v in slot.values)
+    typer.echo(
+        f"{loaded.name} is fine: {len(loaded.tasks)} tasks, {len(loaded.slots)} slots with {words} words, "
+        f"{len(loaded.intents)} intents."
+    )
+
+
+@app.command()
+def chat(
+    domain: DomainName = "clinic",
+    spoken: Annotated[bool, typer.Option(help="Treat what is typed as heard: match by sound.")] = False,
+    database: Annotated[Path, typer.Option(help="The SQLite file that bookings go to.")] = Path("data/bookings.db"),
+) -> None:
+    """Talk to a bot; an end of file (Ctrl-D) ends it."""
+    dialogue = Dialogue(_load(domain), database)
+    reply = dialogue.start()
+    _show(reply)
+    for line in typer.get_text_stream("stdin"):
+        utterance = Utterance(line.strip(), "spoken", 0.9) if spoken else Utterance(line.strip())
+        reply = dialogue.respond(utterance, reply.state)
+        _show(reply)
+
+
+def _show(reply: Reply) -> None:
+    for text in reply.texts:
+        typer.echo(f"< {text}")
+    if reply.quick_replies:
+        typer.echo("  " + " ".join(f"[{button.title}]" for button in reply.quick_replies))
+
+
+@app.command()
+def test(
+    domain: DomainName,
+    dialogues: Annotated[Path, typer.Argument(help="A YAML file of test dialogues, or a folder of them.")],
+) -> None:
+    """Play test dialogues and say what did not come out as expected."""
+    loaded = _load(domain)
+    try:
+        played = [play(script, loaded) for script in read_scripts(dialogues)]
+    except BotError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    for one in played:
+        for failure in one.failures:
+            typer.echo(f"{one.script.name}: {failure}", err=True)
+    passed = sum(not one.failures for one in played)
+    typer.echo(f"{passed} of {len(played)} dialogues passed")
+    if passed < len(played):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()
