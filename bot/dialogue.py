@@ -61,7 +61,7 @@ class Dialogue:
         if state.domain != self.domain.name or any(frame.task not in self.domain.tasks for frame in state.frames):
             state = self.start().state
         now = self._clock()
-        asked = state.question.slot if state.question and state.question.kind in ("slot", "heard") else ""
+        asked = state.question.slot if state.question and state.question.kind != "summary" else ""
         decision = self._policy.decide(state, self._nlu.understand(utterance, asked, now))
         if decision.run is None:
             return _reply(decision)

@@ -19,6 +19,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bot.errors import DomainInvalid, DomainMissing
 
+_NAMED = re.compile(r"(?P<place>[a-z_]+(?:\.[a-z0-9_]+)*): ")
+
 DOMAINS = Path(__file__).parent / "domains"
 
 PHRASES: Mapping[str, frozenset[str]] = {
@@ -30,6 +32,7 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "fallback_second": frozenset({"help"}),
     "fallback_idle": frozenset(),
     "stuck": frozenset({"label"}),
+    "stuck_summary": frozenset(),
     "cancelled": frozenset({"task"}),
     "confirm_cancel": frozenset({"task"}),
     "go_on": frozenset(),
@@ -195,8 +198,8 @@ class Domain(_Strict):
             _check_known(f"tasks.{name}.intent", task.intent, self.intents)
             for slot in task.slots:
                 _check_known(f"tasks.{name}.slots", slot, self.slots)
-            for text in (task.summary, *task.done):
-                _check_placeholders(text, {*task.slots, "task", "number"}, f"tasks.{name}")
+            for key, text in (("summary", task.summary), *(("done", variant) for variant in task.done)):
+                _check_placeholders(text, {*task.slots, "task"}, f"tasks.{name}.{key}")
         for name, slot_model in self.slots.items():
             if slot_model.opens:
                 _check_known(f"slots.{name}.opens", slot_model.opens, self.tasks)
@@ -286,9 +289,12 @@ def _explain(error: ValidationError, files: list[tuple[Path, yaml.Node]]) -> str
     """Say of every problem in which file and line it is, and what to do."""
     lines = []
     for problem in error.errors():
-        location = [part for part in problem["loc"] if part != "[key]"]
-        path, line = max((_find(path, node, location) for path, node in files), key=lambda found: found[2])[:2]
         message = problem["msg"].removeprefix("Value error, ")
+        location = [part for part in problem["loc"] if part != "[key]"]
+        if match := _NAMED.match(message):  # a check of the whole domain: it names the place itself
+            location += match["place"].split(".")
+            message = message[match.end() :]
+        path, line = max((_find(path, node, location) for path, node in files), key=lambda found: found[2])[:2]
         if problem["type"] == "missing":
             message = f"`{location[-1]}:` is missing; add it"
         elif problem["type"] == "extra_forbidden":

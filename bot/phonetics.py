@@ -33,7 +33,7 @@ _RELATED = (
     *("b p", "d t", "g k", "g h", "k h", "j q", "j x", "q x", "z c", "z s", "c s", "zh ch", "zh sh", "ch sh"),
     *("m n", "zh j", "ch q", "sh x", "z j", "s x", "c q", "b m", "d n", "t n", "r n"),
 )
-_INITIALS = ("", *"bpmfdtnlgkhjqx", "zh", "ch", "sh", *"rzcs")
+_INITIALS: tuple[str, ...] = ("", *"bpmfdtnlgkhjqx", "zh", "ch", "sh", *"rzcs")
 
 # final: medial, nucleus, coda ("-" for none)
 _FINALS = {

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from bot.domain import Domain
 from bot.filling import Filling, fill
 from bot.nlu import Understanding
+from bot.slots import SURE
 from bot.slots.date import day_problem
 from bot.state import DialogueState, Frame, Question, SlotValue
 from bot.turn import QuickReply
@@ -123,7 +124,7 @@ class _Turn:
             return None
         if self._heard.wants("affirm") or self._heard.wants("cancel"):
             return self._drop_frame()
-        self._state = replace(self._state, question=None)
+        self._state = replace(self._state, question=Question("slot", question.slot) if question.slot else None)
         if self._heard.wants("deny"):
             self._say("go_on")
             return self._advance()
@@ -162,11 +163,11 @@ class _Turn:
             if frame is None:
                 self._say("nothing_to_cancel")
                 return self._finish_turn()
-            if self._heard.spoken and len(frame.slots) > 1 and dict(self._heard.intents)["cancel"] < 0.8:
-                return self._ask(Question("intent", intent="cancel"))
+            if self._heard.spoken and len(frame.slots) > 1 and dict(self._heard.intents)["cancel"] < SURE:
+                return self._ask(self._about_cancelling())
             return self._drop_frame()
         if frame is not None and self._heard.might_want("cancel") and not self._heard.mentions:
-            return self._ask(Question("intent", intent="cancel"))
+            return self._ask(self._about_cancelling())
         return None
 
     def _repeat(self) -> Decision | None:
@@ -290,6 +291,11 @@ class _Turn:
     def _say(self, name: str, **values: str) -> None:
         self._said.append(self._wording.phrase(name, self._state.turn, **values))
 
+    def _about_cancelling(self) -> Question:
+        """Return the question whether to cancel; it keeps the slot it interrupts, which may be answered instead."""
+        question = self._state.question
+        return Question("intent", slot=question.slot if question else "", intent="cancel")
+
     def _open(self, task: str) -> Frame:
         frame = Frame(task=task, key=f"{self._state.key}-{self._state.turn}")
         self._state = replace(self._state, frames=(*self._state.frames, frame), question=None, asked=0)
@@ -359,11 +365,22 @@ class _Turn:
         if question.kind == "heard" and frame is not None:
             self._frame = replace(frame, checked=(*frame.checked, question.slot))
         self._state = replace(self._state, question=question, asked=self._state.asked + 1 if same else 1)
-        if self._state.asked > MAX_ASKED and question.slot:
-            self._state = replace(self._state, asked=0)
-            self._say("stuck", label=self._domain.slots[question.slot].label)
-            put = False
+        if self._state.asked > MAX_ASKED:
+            return self._stuck(question)
         return self._finish_turn(put=put)
+
+    def _stuck(self, question: Question) -> Decision:
+        """Say how else to go on instead of putting the same question a fourth time."""
+        self._state = replace(self._state, asked=0)
+        if question.kind in ("change", "intent"):
+            self._state = replace(self._state, question=None)
+            self._say("go_on")
+            return self._advance()
+        if question.kind == "summary":
+            self._say("stuck_summary")
+        else:
+            self._say("stuck", label=self._domain.slots[question.slot].label)
+        return self._finish_turn(put=False)
 
     def _finish_turn(self, *, put: bool = True) -> Decision:
         bubbles = self._wording.question(self._state, self._today) if put else ()

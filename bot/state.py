@@ -31,7 +31,8 @@ class Question:
     """What the bot asked last, and therefore how the next utterance is to be read.
 
     `slot`: the value of a slot; `heard`: whether `candidate` is what the user said for `slot`; `summary`: whether
-    the whole frame is right; `change`: which slot of the frame is wrong; `intent`: whether the user meant `intent`.
+    the whole frame is right; `change`: which slot of the frame is wrong; `intent`: whether the user meant `intent`
+    (`slot` is then the one whose question it interrupts).
     """
 
     kind: QuestionKind

@@ -1,0 +1,202 @@
+"""The dialogue as its users see it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+from sqlmodel import Session, create_engine, select
+
+from bot import Dialogue, DialogueState, Reply, Utterance, load_domain, open_dialogue
+from bot.actions import ActionRunner, Appointment
+from bot.errors import ActionUnknown, StateInvalid, StateTooNew
+from bot.policy import MAX_ASKED
+from bot.rehearsal import Script, play, read_scripts
+
+CHINA = timezone(timedelta(hours=8))
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=CHINA)
+CLINIC = load_domain("clinic")
+SCRIPTS = read_scripts(Path(__file__).parents[1] / "data/dialogues/clinic")
+ALL_AT_ONCE = "我叫王小明，电话13800138000，后天下午挂皮肤科"
+
+
+def dialogue_on(database: Path | Engine) -> Dialogue:
+    return Dialogue(CLINIC, database, clock=lambda: NOW, new_key=lambda: "key")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return create_engine(f"sqlite:///{tmp_path / 'bookings.db'}")
+
+
+@pytest.fixture
+def dialogue(engine: Engine) -> Dialogue:
+    return dialogue_on(engine)
+
+
+def say(dialogue: Dialogue, *texts: str, reply: Reply | None = None) -> Reply:
+    reply = reply or dialogue.start()
+    for text in texts:
+        reply = dialogue.respond(Utterance(text), reply.state)
+    return reply
+
+
+def appointments(engine: Engine) -> list[Appointment]:
+    with Session(engine) as session:
+        return list(session.exec(select(Appointment)))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_rehearsed(script: Script) -> None:
+    assert play(script, CLINIC).failures == ()
+
+
+def test_the_names_of_the_rehearsed_dialogues_are_their_own() -> None:
+    assert len({script.name for script in SCRIPTS}) == len(SCRIPTS) >= 25
+
+
+def test_a_booking_is_in_the_database(dialogue: Dialogue, engine: Engine) -> None:
+    reply = say(dialogue, ALL_AT_ONCE, "确认")
+    (booked,) = appointments(engine)
+    assert reply.actions == ("book_appointment",)
+    assert (booked.department, str(booked.date), booked.half_day) == ("皮肤科", "2026-11-23", "下午")
+    assert (booked.patient, booked.phone, booked.key) == ("王小明", "13800138000", "key-1")
+
+
+def test_the_same_confirmation_sent_twice_books_once(dialogue: Dialogue, engine: Engine) -> None:
+    summary = say(dialogue, ALL_AT_ONCE)
+    first, second = say(dialogue, "确认", reply=summary), say(dialogue, "确认", reply=summary)
+    assert first == second
+    assert len(appointments(engine)) == 1
+
+
+def test_a_failed_booking_keeps_what_was_said_and_can_be_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "bookings.db"
+    folder.mkdir()  # a folder where the database should be: SQLite cannot open it
+    failing = dialogue_on(create_engine(f"sqlite:///{folder}"))
+    failed = say(failing, ALL_AT_ONCE, "确认")
+    assert failed.actions == ()
+    assert "没有成功" in failed.texts[0]
+    assert failed.state.frame is not None
+    assert failed.state.frame.slots["patient"].value == "王小明"
+    folder.rmdir()
+    assert say(failing, "确认", reply=failed).actions == ("book_appointment",)
+
+
+def test_the_database_gets_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "bookings.db"
+    assert say(dialogue_on(path), ALL_AT_ONCE, "确认").actions
+    assert path.exists()
+
+
+def test_a_dialogue_played_again_is_the_same_to_the_letter(dialogue: Dialogue) -> None:
+    for script in SCRIPTS:
+        assert play(script, CLINIC).replies == play(script, CLINIC).replies
+
+
+def test_the_state_goes_to_json_and_back(dialogue: Dialogue) -> None:
+    for text in ("小瓦内课", "明天", "我姓张", "13800138000"):
+        state = dialogue.respond(Utterance(text, "spoken"), say(dialogue, "我要挂号").state).state
+        assert DialogueState.from_dict(json.loads(json.dumps(state.to_dict()))) == state
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"frames": 3}, {"question": {"kind": "riddle"}}, {"turn": "many"}, {"version": None}, {"question": [1]}],
+)
+def test_a_damaged_state_is_refused(dialogue: Dialogue, damage: dict[str, object]) -> None:
+    with pytest.raises(StateInvalid):
+        DialogueState.from_dict({**dialogue.start().state.to_dict(), **damage})
+
+
+def test_a_state_of_a_later_version_is_refused(dialogue: Dialogue) -> None:
+    with pytest.raises(StateTooNew, match="update"):
+        DialogueState.from_dict({**dialogue.start().state.to_dict(), "version": 99})
+
+
+def test_a_state_of_another_domain_begins_anew(dialogue: Dialogue) -> None:
+    reply = dialogue.respond(Utterance("挂骨科"), DialogueState(domain="restaurant", key="old"))
+    assert reply.state.domain == "clinic"
+    assert reply.state.question is not None
+
+
+def test_a_domain_with_an_unknown_action_is_refused(engine: Engine) -> None:
+    task = CLINIC.tasks["book_appointment"].model_copy(update={"action": "fly"})
+    with pytest.raises(ActionUnknown, match="book_appointment"):
+        Dialogue(CLINIC.model_copy(update={"tasks": {"book_appointment": task}}), engine)
+    ActionRunner.check("book_appointment")
+
+
+def test_the_clock_of_a_domain_is_in_its_own_zone(tmp_path: Path) -> None:
+    dialogue = open_dialogue("clinic", tmp_path / "bookings.db")
+    reply = say(dialogue, "今天看骨科")
+    assert reply.texts
+
+
+def test_a_day_that_passes_before_the_confirmation_is_asked_for_again(engine: Engine) -> None:
+    clock = [NOW]
+    dialogue = Dialogue(CLINIC, engine, clock=lambda: clock[0])
+    summary = say(dialogue, ALL_AT_ONCE)
+    clock[0] = NOW + timedelta(days=5)
+    late = say(dialogue, "确认", reply=summary)
+    assert late.actions == ()
+    assert "已经过去" in late.texts[0]
+    assert say(dialogue, "明天", "确认", reply=late).actions == ("book_appointment",)
+    assert [str(booked.date) for booked in appointments(engine)] == ["2026-11-27"]
+
+
+def test_choices_come_as_buttons(dialogue: Dialogue) -> None:
+    assert [button.text for button in dialogue.start().quick_replies] == ["我要挂号", "你能做什么"]
+    assert [button.text for button in say(dialogue, "明天看骨科").quick_replies] == ["上午", "下午"]
+    assert [button.text for button in say(dialogue, ALL_AT_ONCE).quick_replies] == ["确认", "修改", "取消"]
+    assert ("日期", "改日期") in [(b.title, b.text) for b in say(dialogue, ALL_AT_ONCE, "修改").quick_replies]
+
+
+def test_nothing_of_the_users_markup_comes_back(dialogue: Dialogue) -> None:
+    for text in ("<script>alert(1)</script>", "我叫<b>王小明</b>", "{title}", "%s"):
+        reply = say(dialogue, "明天上午看骨科", text)
+        assert "<" not in "".join(reply.texts)
+
+
+WORDS = (
+    "我要挂号 明天 昨天 下周 小瓦内课 消化内科 不是 是 确认 取消 不对 改日期 修改 王小明 豆豆 我姓张 13800138000 "
+    "一三八零 阿巴阿巴 你好 再说一遍 没听清 肚子疼头晕 晚上 上午 不要骨科 骨科 谢谢 不知道 等一下 二月三十号 去消 "
+    "😀 \x00 <b> {title}"
+)
+PIECES = st.sampled_from(["", *WORDS.split(" ")])
+SOURCES = st.sampled_from(["typed", "spoken"])
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.tuples(st.one_of(PIECES, st.text(max_size=40)), SOURCES), max_size=14))
+def test_no_sequence_of_turns_breaks_the_dialogue(turns: list[tuple[str, str]]) -> None:
+    dialogue = dialogue_on(create_engine("sqlite://"))
+    reply = dialogue.start()
+    for text, source in turns:
+        reply = dialogue.respond(Utterance(text, source), DialogueState.from_dict(reply.state.to_dict()))  # type: ignore[arg-type]
+        assert all(reply.texts)
+        assert reply.texts
+        assert reply.state.asked <= MAX_ASKED
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=300), source=SOURCES, confidence=st.floats(-1, 2))
+def test_any_text_is_answered(text: str, source: str, confidence: float) -> None:
+    dialogue = dialogue_on(create_engine("sqlite://"))
+    for state in (dialogue.start().state, say(dialogue, "明天上午看骨科").state, say(dialogue, ALL_AT_ONCE).state):
+        assert dialogue.respond(Utterance(text, source, confidence), state).texts  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "长" * 10_000, "1" * 10_000, "\x00\x07", "\ud800", "明天" * 3000, "周一" * 99]
+)
+@pytest.mark.parametrize("source", ["typed", "spoken"])
+def test_extreme_texts_are_answered(dialogue: Dialogue, text: str, source: str) -> None:
+    for before in ([], ["我要挂号"], ["明天上午看骨科"], ["明天上午看骨科", "王小明"]):
+        reply = say(dialogue, *before)
+        assert dialogue.respond(Utterance(text, source), reply.state).texts  # type: ignore[arg-type]
