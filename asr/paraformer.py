@@ -27,7 +27,6 @@ from asr.posteriors import Array, Posteriors, token_times
 
 _SAMPLE_RATE = 16000
 _UPSAMPLED = 3  # FunASR's CifPredictorV2/V3 give their time weights at three times the encoder's rate
-_MAX_BATCH = 8
 _BATCH_SECONDS = 60.0  # padded length of a batch: bounds the memory
 _MAX_PADDING = 1.25  # longest to shortest segment of a batch: what is padded is computed for nothing
 
@@ -90,12 +89,15 @@ class FunasrNetwork:
 class Paraformer:
     """The acoustic model of a folder: samples to posteriors. Stateless between calls, safe to share between threads."""
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, max_batch: int = 1) -> None:
         """Load the model in folder `path`.
 
         Args:
             path: config.yaml, tokens.json, the ONNX files, and am.mvn for a `WavFrontend`.
             threads: used for one batch.
+            max_batch: segments of like length that run together. On a CPU that gains nothing (padding is computed
+                too), and an int8 model scales its activations by batch, so that a segment's text would depend on its
+                neighbours; an accelerator wants more.
 
         Raises:
             ModelFileMissing: the error names the folder looked in and the file missing.
@@ -105,6 +107,7 @@ class Paraformer:
         config = folder.config()
         settings = folder.section(config, "model_conf")
         frontend_settings = folder.section(config, "frontend_conf")
+        self._max_batch = max_batch
         self.name = str(config.get("model", "Paraformer"))
         self.units = folder.tokens()
         self._frontend = open_frontend(folder)
@@ -143,7 +146,7 @@ class Paraformer:
             len(segment) / _SAMPLE_RATE if len(frames) else 0.0
             for segment, frames in zip(segments, features, strict=True)
         ]
-        for indices in _batches(seconds):
+        for indices in _batches(seconds, self._max_batch):
             padded, lengths = _pad([features[index] for index in indices])
             batch = self._network.run(padded, lengths)
             for row, index in enumerate(indices):
@@ -199,13 +202,13 @@ class _Graph:
 _NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
 
 
-def _batches(seconds: Sequence[float]) -> Iterator[list[int]]:
+def _batches(seconds: Sequence[float], max_batch: int) -> Iterator[list[int]]:
     """Group the indices of segments, those of like length together, within the limits above; leave out empty ones."""
     order = sorted((index for index, length in enumerate(seconds) if length), key=lambda index: (seconds[index], index))
     batch: list[int] = []
     for index in order:
         length = seconds[index]
-        full = len(batch) == _MAX_BATCH or length * (len(batch) + 1) > _BATCH_SECONDS
+        full = len(batch) == max_batch or length * (len(batch) + 1) > _BATCH_SECONDS
         if batch and (full or length > seconds[batch[0]] * _MAX_PADDING):
             yield batch
             batch = []

@@ -14,8 +14,8 @@ from asr.vad import SpeechSpan, VoiceActivityDetector, open_vad
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 
-_MAX_SEGMENT = 20.0  # seconds; attention over more costs time and gives no better text
-_MIN_CONFIDENCE = 0.3  # mean over a segment; noise that the detector took for speech stays below it
+_MAX_SEGMENT = 10.0  # seconds; the embedded model learned from short sentences, and errs more on longer ones
+_MIN_CONFIDENCE = 0.2  # mean over a segment; the model gives noise no tokens at all, so this is a second line only
 
 
 class Recognizer:

@@ -119,6 +119,14 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
         open_vad(tmp_path)
 
 
+def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
+    for name in ("config.yaml", "am.mvn"):
+        shutil.copy(VAD / name, tmp_path / name)
+    shutil.copy(EMBEDDED / "paraformer" / "model_quant.onnx", tmp_path / "model.onnx")
+    with pytest.raises(ModelInvalid, match="no input named speech"):
+        open_vad(tmp_path)
+
+
 def test_settings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     for name in ("am.mvn", "model.onnx"):
         shutil.copy(VAD / name, tmp_path / name)
