@@ -1,0 +1,88 @@
+// The server's REST and event-stream API. URLs are relative to this file, so the page works behind a
+// root path and inside another site's frame.
+
+import { language } from "./i18n.js";
+import { events } from "./sse.js";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** The server answered, and said no: `code` and `message` are its own. */
+export class ApiError extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** No answer, or the answer broke off: the network or the server is gone. */
+export class ConnectionLost extends Error {}
+
+/** A link the server gave, made absolute. A leading slash would leave the root path, so it is dropped. */
+export function resolve(path) {
+  return new URL(String(path).replace(/^\/+/, ""), ROOT).href;
+}
+
+async function request(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(resolve(path), {
+      ...options,
+      headers: { "Accept-Language": language(), ...options.headers },
+    });
+  } catch (error) {
+    throw new ConnectionLost(error.message);
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  // A proxy in front answers 502 to 504 while the server itself is down.
+  if (!body.error && response.status >= 502 && response.status <= 504) throw new ConnectionLost(response.statusText);
+  throw new ApiError(response.status, body.error?.code ?? "unknown", body.error?.message ?? response.statusText);
+}
+
+async function json(path, options) {
+  const response = await request(path, options);
+  try {
+    return await response.json();
+  } catch (error) {
+    throw new ConnectionLost(error.message);
+  }
+}
+
+async function* messages(path, options) {
+  const response = await request(path, { method: "POST", ...options });
+  try {
+    for await (const { event, data } of events(response)) {
+      if (event === "done") return;
+      if (event === "message") yield JSON.parse(data);
+    }
+  } catch (error) {
+    throw new ConnectionLost(error.message);
+  }
+  throw new ConnectionLost("the stream ended before it was done");
+}
+
+const conversationPath = (id) => `api/conversations/${encodeURIComponent(id)}`;
+
+export const getConfig = () => json("api/config");
+export const createConversation = () => json("api/conversations", { method: "POST" });
+export const getMessages = (id) => json(`${conversationPath(id)}/messages`);
+
+export function sendText(id, text) {
+  const headers = { "Content-Type": "application/json" };
+  return messages(`${conversationPath(id)}/messages`, { headers, body: JSON.stringify({ text }) });
+}
+
+export function sendAudio(id, blob, name) {
+  const body = new FormData();
+  body.append("audio", blob, name);
+  return messages(`${conversationPath(id)}/messages`, { body });
+}
+
+export function retryMessage(id, messageId) {
+  return messages(`${conversationPath(id)}/messages/${encodeURIComponent(messageId)}/retry`);
+}
+
+export async function fetchBlob(url) {
+  return (await request(url)).blob();
+}

@@ -1,0 +1,125 @@
+// One message as WeChat draws it: avatar, bubble, transcript, and what went wrong.
+
+import { element, fill, icon, voiceWave } from "./dom.js";
+import { t } from "./i18n.js";
+
+const SHORTEST = 84; // px of a one-second voice bubble
+const LONGEST = 250; // px of a 60-second one
+
+/** Width of a voice bubble: it grows fast over the first ten seconds, slowly up to a minute. */
+export function voiceWidth(seconds) {
+  const capped = Math.min(60, Math.max(1, seconds || 1));
+  const share = capped <= 10 ? (capped - 1) / 18 : 0.5 + (capped - 10) / 100;
+  return Math.round(SHORTEST + share * (LONGEST - SHORTEST));
+}
+
+/** Seconds as people write them beside a voice bubble: 5″, 1′20″. */
+export function secondsLabel(seconds) {
+  const whole = Math.max(1, Math.round(seconds));
+  return whole < 60 ? `${whole}″` : `${Math.floor(whole / 60)}′${whole % 60 ? `${whole % 60}″` : ""}`;
+}
+
+/** Draws one message and redraws it when its message changes. */
+export class Bubble {
+  /** `actions` holds play(bubble) and retry(bubble). */
+  constructor(message, actions) {
+    this.actions = actions;
+    this.body = element("div", { class: "ts-body" });
+    const avatar = element("div", { class: `ts-avatar ts-avatar-${message.role}`, "aria-hidden": "true" });
+    this.node = element("article", { class: `ts-message ts-${message.role}` }, avatar, this.body);
+    this.update(message);
+  }
+
+  update(message) {
+    this.message = message;
+    const failed = message.status === "failed";
+    this.node.dataset.status = message.status;
+    this.node.dataset.id = message.id;
+    this.node.dataset.kind = message.kind;
+    this.node.setAttribute("aria-label", t(message.role === "bot" ? "from_bot" : "from_user"));
+    const focused = this.body.contains(document.activeElement);
+    this.main = message.kind === "voice" ? this.voice(message) : this.text(message);
+    const line = element("div", { class: "ts-line" }, this.main, this.mark(message));
+    fill(this.body, line, message.kind === "voice" ? this.transcript(message) : null, failed ? this.failure(message) : null);
+    this.setPlaying(this.playing);
+    if (focused) this.body.querySelector("button")?.focus();
+  }
+
+  text(message) {
+    return element("div", { class: "ts-bubble ts-text", text: message.text });
+  }
+
+  voice(message) {
+    const label = message.seconds ? t("play_seconds", { seconds: Math.max(1, Math.round(message.seconds)) }) : t("play");
+    const bubble = element("button", {
+      type: "button",
+      class: "ts-bubble ts-voice",
+      "aria-label": label,
+      on: { click: () => this.actions.play(this) },
+    });
+    bubble.style.width = `${voiceWidth(message.seconds)}px`;
+    bubble.append(element("span", { class: "ts-seconds", text: message.seconds ? secondsLabel(message.seconds) : "" }), voiceWave());
+    return bubble;
+  }
+
+  /** Beside the bubble: a turning ring on its way, a red mark when it failed. */
+  mark(message) {
+    if (message.status === "sending") return element("span", { class: "ts-spinner", role: "img", "aria-label": t("sending") });
+    if (message.status !== "failed") return null;
+    return element("button", {
+      type: "button",
+      class: "ts-alert",
+      "aria-label": t("retry"),
+      title: t("retry"),
+      text: "!",
+      on: { click: () => this.actions.retry(this) },
+    });
+  }
+
+  transcript(message) {
+    if (message.status === "sending" || message.status === "failed") return null;
+    if (message.status === "recognizing" && !message.text) {
+      const waiting = element("span", { class: "ts-shimmer", text: t("recognizing") });
+      return element("div", { class: "ts-transcript ts-waiting" }, waiting);
+    }
+    const empty = !message.text;
+    return element("div", {
+      class: `ts-transcript${empty ? " ts-empty" : ""}`,
+      text: message.text || t("nothing_heard"),
+      "aria-label": t("transcript"),
+      role: "note",
+    });
+  }
+
+  failure(message) {
+    return element(
+      "div",
+      { class: "ts-failure" },
+      element("span", { class: "ts-reason", text: message.error?.message || t("failed") }),
+      element(
+        "button",
+        { type: "button", class: "ts-retry", on: { click: () => this.actions.retry(this) } },
+        icon("retry"),
+        element("span", { text: t("retry") }),
+      ),
+    );
+  }
+
+  setPlaying(playing) {
+    this.playing = Boolean(playing);
+    this.main.classList.toggle("ts-playing", this.playing);
+    if (this.message.kind === "voice") this.main.setAttribute("aria-pressed", String(this.playing));
+  }
+}
+
+/** The bot is thinking: three dots in a bubble. */
+export function typingBubble() {
+  const dots = element("div", { class: "ts-bubble ts-typing" }, element("i"), element("i"), element("i"));
+  const body = element("div", { class: "ts-body" }, element("div", { class: "ts-line" }, dots));
+  return element(
+    "article",
+    { class: "ts-message ts-bot ts-typing-message", "aria-label": t("typing") },
+    element("div", { class: "ts-avatar ts-avatar-bot", "aria-hidden": "true" }),
+    body,
+  );
+}

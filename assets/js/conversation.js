@@ -1,0 +1,224 @@
+// The state of one conversation: what was said, what is on its way, what failed. Nothing a person said is
+// lost: a message the server never had stays here, with its audio, until a retry reaches it.
+
+import * as api from "./api.js";
+import { t } from "./i18n.js";
+import * as outbox from "./outbox.js";
+
+const KEY = "tingshuo.conversation";
+const RECONNECT_MS = [1_000, 2_000, 3_000, 5_000];
+
+// Storage may be forbidden in another site's frame: the conversation then lasts as long as the page.
+const memory = new Map();
+const remember = (id) => {
+  memory.set(KEY, id);
+  try {
+    localStorage.setItem(KEY, id);
+  } catch {
+    console.info("Tingshuo: this browser keeps no storage here; a reload starts a new conversation");
+  }
+};
+const recall = () => {
+  try {
+    return localStorage.getItem(KEY) ?? memory.get(KEY);
+  } catch {
+    return memory.get(KEY);
+  }
+};
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const localId = () => `local-${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;
+
+export class Conversation {
+  /** `view` shows: put(message), rename(from, to), remove(id), clear(), online(bool), busy(bool). */
+  constructor(view, limits = {}) {
+    this.view = view;
+    this.limits = limits;
+    this.id = null;
+    this.pending = 0;
+    this.streaming = new Set();
+    this.local = new Map(); // local id -> {message, blob, name}
+  }
+
+  /** Bring the last conversation back, or start one; waits for a server that is away. */
+  async open() {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        await this.load();
+        this.view.online(true);
+        return;
+      } catch (error) {
+        if (error instanceof api.ApiError && error.status < 500) throw error;
+        this.view.online(false);
+        await wait(RECONNECT_MS[Math.min(attempt, RECONNECT_MS.length - 1)]);
+      }
+    }
+  }
+
+  async load() {
+    const known = recall();
+    if (known) {
+      try {
+        const { messages } = await api.getMessages(known);
+        this.id = known;
+        this.show(messages);
+        for (const entry of await outbox.list(known)) {
+          this.local.set(entry.message.id, entry);
+          this.view.put(entry.message);
+        }
+        return;
+      } catch (error) {
+        if (error.status !== 404) throw error;
+      }
+    }
+    await this.restart();
+  }
+
+  /** Leave this conversation for a new one. */
+  async restart() {
+    const { id, messages } = await api.createConversation();
+    this.id = id;
+    remember(id);
+    this.local.clear();
+    this.view.clear();
+    this.show(messages);
+  }
+
+  show(messages) {
+    for (const message of messages) this.view.put(message);
+    const unfinished = messages.some(({ status }) => status === "recognizing" || status === "answering");
+    if (unfinished) this.follow();
+  }
+
+  async sendText(text) {
+    await this.send(this.draft({ kind: "text", text }), null, null);
+  }
+
+  /** Send a recording or an uploaded file. */
+  async sendAudio(blob, name, seconds = null) {
+    const message = this.draft({ kind: "voice", text: "", seconds, audio_url: URL.createObjectURL(blob) });
+    if (this.limits.max_bytes && blob.size > this.limits.max_bytes) {
+      const limit = Math.floor(this.limits.max_bytes / 2 ** 20);
+      this.local.set(message.id, { message, blob, name });
+      this.fail(message, new api.ApiError(413, "audio_too_large", t("file_too_large", { limit })));
+      return;
+    }
+    await this.send(message, blob, name);
+  }
+
+  draft(fields) {
+    const message = {
+      id: localId(),
+      role: "user",
+      status: "sending",
+      seconds: null,
+      error: null,
+      quick_replies: [],
+      audio_url: null,
+      created_at: new Date().toISOString(),
+      ...fields,
+    };
+    return message;
+  }
+
+  async send(message, blob, name) {
+    this.local.set(message.id, { message, blob, name });
+    this.view.put({ ...message, status: "sending", error: null });
+    await this.run(message, () => (blob ? api.sendAudio(this.id, blob, name) : api.sendText(this.id, message.text)));
+  }
+
+  /** Send again what failed: the server's copy where it has one, ours where it has none. */
+  async retry(id) {
+    const entry = this.local.get(id);
+    if (entry) {
+      if (this.limits.max_bytes && entry.blob?.size > this.limits.max_bytes) return;
+      await this.send(entry.message, entry.blob, entry.name);
+      return;
+    }
+    const message = this.view.get(id);
+    this.view.put({ ...message, status: "sending", error: null });
+    await this.run(message, () => api.retryMessage(this.id, id));
+  }
+
+  /** Follow the stream that `begin` opens and show what it brings for `message`. */
+  async run(message, begin) {
+    const conversation = this.id;
+    let current = message;
+    this.streaming.add(message.id);
+    this.busy(1);
+    try {
+      for await (const update of begin()) {
+        if (this.id !== conversation) return;
+        if (update.role === "user") current = this.adopt(current, update);
+        this.view.put(update);
+      }
+      this.view.online(true);
+    } catch (error) {
+      if (this.id !== conversation) return;
+      await this.broken(current, error);
+    } finally {
+      this.busy(-1);
+      this.streaming.delete(message.id);
+    }
+  }
+
+  /** The server has the message now: it keeps its copy, ours goes. */
+  adopt(current, update) {
+    if (current.id === update.id) return update;
+    this.view.rename(current.id, update.id);
+    this.local.delete(current.id);
+    outbox.remove(current.id);
+    return update;
+  }
+
+  async broken(message, error) {
+    const lost = error instanceof api.ConnectionLost;
+    if (lost) this.view.online(false);
+    if (error.status === 404 && this.local.has(message.id)) {
+      // The server has forgotten the conversation: begin another and say it there.
+      const entry = this.local.get(message.id);
+      await this.restart();
+      this.local.set(message.id, entry);
+      this.fail(message, new Error(t("conversation_gone")));
+      return;
+    }
+    this.fail(message, lost ? new Error(t("connection_lost")) : error);
+    if (lost) this.follow();
+  }
+
+  fail(message, error) {
+    const failed = { ...message, status: "failed", error: { code: error.code ?? "connection", message: error.message } };
+    const entry = this.local.get(message.id);
+    if (entry) {
+      entry.message = failed;
+      outbox.put(this.id, entry);
+    }
+    this.view.put(failed);
+  }
+
+  /** Ask until the server is there and has finished what it was working on. */
+  async follow() {
+    if (this.following) return;
+    this.following = true;
+    const conversation = this.id;
+    for (let attempt = 0; this.id === conversation; attempt += 1) {
+      await wait(RECONNECT_MS[Math.min(attempt, RECONNECT_MS.length - 1)]);
+      if (this.id !== conversation) break;
+      try {
+        const { messages } = await api.getMessages(conversation);
+        this.view.online(true);
+        for (const message of messages) if (!this.streaming.has(message.id)) this.view.put(message);
+        if (!messages.some(({ status }) => status === "recognizing" || status === "answering")) break;
+      } catch (error) {
+        if (!(error instanceof api.ConnectionLost)) break;
+        this.view.online(false);
+      }
+    }
+    this.following = false;
+  }
+
+  busy(change) {
+    this.pending += change;
+    this.view.busy(this.pending > 0);
+  }
+}

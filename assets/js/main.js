@@ -1,0 +1,170 @@
+// Puts the chat together inside the element Gradio made for it.
+
+import * as api from "./api.js";
+import { RecordCard } from "./card.js";
+import { acceptDrops, Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { element, icon } from "./dom.js";
+import { ask, Banner, Toast } from "./feedback.js";
+import { loadLanguage, preferredLanguage, t } from "./i18n.js";
+import { Player } from "./player.js";
+import { obstacle, permission } from "./recorder.js";
+import { Sidebar } from "./sidebar.js";
+import { Talk } from "./talk.js";
+import { Timeline } from "./timeline.js";
+
+const DEFAULTS = { max_record_seconds: 60, max_bytes: 0, examples: [], model: null };
+
+class Chat {
+  constructor(root) {
+    this.root = root;
+    this.toast = new Toast();
+    this.banner = new Banner();
+    this.card = new RecordCard();
+    this.player = new Player({
+      onChange: (id, playing) => this.timeline.get(id)?.setPlaying(playing),
+      onError: () => this.toast.show(t("cannot_play"), "warning"),
+    });
+    this.timeline = new Timeline({
+      play: (bubble) => this.play(bubble),
+      retry: (bubble) => this.conversation.retry(bubble.message.id),
+      reply: (text) => this.conversation.sendText(text),
+    });
+    this.composer = new Composer({
+      text: (text) => this.conversation.sendText(text),
+      file: (file) => this.conversation.sendAudio(file, file.name),
+      modeChanged: () => this.timeline.scrollToEnd(),
+    });
+    this.sidebar = new Sidebar((example) => this.sendExample(example));
+    this.conversation = new Conversation(this.view());
+  }
+
+  view() {
+    return {
+      put: (message) => {
+        this.timeline.put(message);
+        this.showTyping();
+      },
+      get: (id) => this.timeline.get(id)?.message,
+      rename: (from, to) => this.timeline.rename(from, to),
+      clear: () => {
+        this.player.stop();
+        this.timeline.clear();
+      },
+      online: (online) => (online ? this.banner.hide("connection") : this.banner.show("connection", t("reconnecting"))),
+      busy: () => this.showTyping(),
+    };
+  }
+
+  /** The bot is typing while a message of the user has been understood and not yet answered. */
+  showTyping() {
+    const answering = this.timeline.some(({ status }) => status === "answering");
+    this.timeline.setTyping(answering);
+    this.title.textContent = t(answering ? "typing" : "app_name");
+  }
+
+  build() {
+    this.title = element("h1", { class: "ts-title", text: t("app_name") });
+    const renew = element("button", {
+      type: "button",
+      class: "ts-tool ts-new",
+      "aria-label": t("new_conversation"),
+      title: t("new_conversation"),
+      on: { click: () => this.renew() },
+    });
+    renew.append(icon("new"));
+    const header = element("header", { class: "ts-header" }, this.title, renew);
+    const stage = element("div", { class: "ts-stage" }, this.banner.node, this.timeline.node);
+    const app = element(
+      "div",
+      { class: "ts-app", lang: document.documentElement.lang },
+      header,
+      stage,
+      this.sidebar.node,
+      this.composer.node,
+      this.card.node,
+      this.toast.node,
+    );
+    acceptDrops(app, (file) => this.conversation.sendAudio(file, file.name));
+    this.root.replaceChildren(app);
+    this.app = app;
+  }
+
+  async start() {
+    this.build();
+    this.explainMicrophone(obstacle());
+    permission((state) => this.explainMicrophone(state === "denied" ? "mic_denied" : null)).then((state) => {
+      if (state === "denied" && !obstacle()) this.explainMicrophone("mic_denied");
+    });
+    const config = api.getConfig().catch(() => null);
+    await this.conversation.open();
+    this.config = { ...DEFAULTS, ...((await config) ?? (await api.getConfig().catch(() => ({})))) };
+    this.conversation.limits = this.config;
+    this.sidebar.show(this.config);
+    if (this.config.max_text_characters) this.composer.field.maxLength = this.config.max_text_characters;
+    this.talk = new Talk({
+      button: this.composer.talk,
+      card: this.card,
+      maxSeconds: this.config.max_record_seconds,
+      events: {
+        begin: () => this.player.stop(),
+        recorded: (blob, seconds) => {
+          this.banner.hide("microphone");
+          this.conversation.sendAudio(blob, "recording.wav", seconds);
+        },
+        tooShort: () => this.toast.show(t("too_short"), "warning"),
+        cancelled: () => this.toast.show(t("cancelled")),
+        ready: () => {
+          this.banner.hide("microphone");
+          this.toast.show(t("mic_ready"), "mic");
+        },
+        refused: (reason) => this.explainMicrophone(reason),
+      },
+    });
+    this.root.dataset.ready = "true";
+  }
+
+  /** Say why the microphone cannot be used; null when it can. */
+  explainMicrophone(reason) {
+    if (reason) this.banner.show("microphone", t(reason));
+    else this.banner.hide("microphone");
+  }
+
+  play({ message }) {
+    if (!message.audio_url) return;
+    const url = message.audio_url.startsWith("blob:") ? message.audio_url : api.resolve(message.audio_url);
+    this.player.toggle(message.id, url);
+  }
+
+  async sendExample(example) {
+    try {
+      const blob = await api.fetchBlob(example.url);
+      await this.conversation.sendAudio(blob, example.url.split("/").pop(), example.seconds ?? null);
+    } catch (error) {
+      console.warn("Tingshuo: example not sent:", error.message);
+      this.toast.show(t("connection_lost"), "warning");
+    }
+  }
+
+  async renew() {
+    const yes = await ask(this.app, { title: t("new_conversation"), text: t("new_question"), yes: t("new_yes") });
+    if (!yes) return;
+    try {
+      await this.conversation.restart();
+      this.timeline.setTyping(false);
+    } catch (error) {
+      console.warn("Tingshuo: no new conversation:", error.message);
+      this.toast.show(t("connection_lost"), "warning");
+    }
+  }
+}
+
+/** Build the chat inside `root`; resolves when it can be used. */
+export async function mount(root) {
+  const language = preferredLanguage();
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  await loadLanguage(language);
+  document.title = t("page_title");
+  const chat = new Chat(root);
+  await chat.start();
+}

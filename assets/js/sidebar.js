@@ -1,0 +1,52 @@
+// Example recordings, and how to talk. A column beside the chat on a wide screen, a row above the bar on a phone.
+
+import { element, fill, icon } from "./dom.js";
+import { t } from "./i18n.js";
+import { secondsLabel } from "./bubbles.js";
+
+export class Sidebar {
+  /** `onExample({title, url, seconds})` is called when one is pressed. */
+  constructor(onExample) {
+    this.onExample = onExample;
+    this.examples = element("div", { class: "ts-examples", role: "group", "aria-label": t("examples") });
+    this.model = element("p", { class: "ts-model" });
+    const tips = element(
+      "ul",
+      { class: "ts-tips" },
+      ...["tip_hold", "tip_cancel", "tip_drop"].map((key) => element("li", { text: t(key) })),
+    );
+    this.node = element(
+      "aside",
+      { class: "ts-side", "aria-label": t("examples") },
+      element("div", { class: "ts-brand" }, element("span", { class: "ts-logo" }), element("strong", { text: t("app_name") }), element("span", { text: t("tagline") })),
+      element("h2", { text: t("examples") }),
+      this.examples,
+      element("h2", { class: "ts-tips-title", text: t("how_to") }),
+      tips,
+      this.model,
+    );
+  }
+
+  show({ examples = [], model = null }) {
+    fill(this.examples, ...examples.map((example) => this.example(example)));
+    this.node.classList.toggle("ts-no-examples", examples.length === 0);
+    if (model?.name) {
+      this.model.textContent = t(model.reason === "embedded" ? "model_embedded" : "model_runs", { name: model.name });
+    }
+  }
+
+  example(example) {
+    const button = element("button", {
+      type: "button",
+      class: "ts-example",
+      "aria-label": t("send_example", { title: example.title }),
+      on: { click: () => this.onExample(example) },
+    });
+    button.append(
+      element("span", { class: "ts-example-icon" }, icon("voice")),
+      element("span", { class: "ts-example-title", text: example.title }),
+      element("span", { class: "ts-example-seconds", text: example.seconds ? secondsLabel(example.seconds) : "" }),
+    );
+    return button;
+  }
+}

@@ -1,0 +1,133 @@
+// Hold to talk: by mouse, finger, pen or the space bar; slide up (or Escape) to cancel.
+
+import { MicrophoneError, Recorder } from "./recorder.js";
+
+const SHORTEST = 0.5; // seconds
+
+const TEXT_FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable=false])";
+
+/**
+ * Lets `button` and the space bar record. `events` hears: recorded(blob, seconds), tooShort(), cancelled(),
+ * refused(reason), ready() when a microphone was granted after the button was let go, begin().
+ */
+export class Talk {
+  constructor({ button, card, maxSeconds, events }) {
+    this.button = button;
+    this.card = card;
+    this.maxSeconds = maxSeconds;
+    this.events = events;
+    this.recorder = new Recorder({ onLevel: (level) => card.setLevel(level) });
+    this.hold = null; // the press now going on: {pointer, startY, since, recording}
+    this.bindPointer();
+    this.bindKeyboard();
+    window.addEventListener("pagehide", () => this.recorder.close());
+    window.addEventListener("blur", () => this.release()); // the key or finger may be let go elsewhere
+  }
+
+  bindPointer() {
+    const { button } = this;
+    button.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || this.hold) return;
+      event.preventDefault();
+      button.focus({ preventScroll: true });
+      button.setPointerCapture(event.pointerId);
+      this.press({ pointer: event.pointerId, startY: event.clientY });
+    });
+    button.addEventListener("pointermove", (event) => {
+      if (this.hold?.pointer !== event.pointerId) return;
+      this.card.setCancelling(this.card.isCancelZone(event.clientY, this.hold.startY));
+    });
+    button.addEventListener("pointerup", (event) => {
+      if (this.hold?.pointer === event.pointerId) this.release();
+    });
+    // The system took the finger away (a call, a permission question): keep what was said out of the chat.
+    button.addEventListener("pointercancel", (event) => {
+      if (this.hold?.pointer === event.pointerId) this.release({ cancel: true });
+    });
+    button.addEventListener("contextmenu", (event) => event.preventDefault());
+  }
+
+  bindKeyboard() {
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.hold) this.release({ cancel: true });
+      if (event.code !== "Space" || !this.talksBySpace(event)) return;
+      event.preventDefault();
+      if (!event.repeat && !this.hold) this.press({ pointer: null, startY: 0 });
+    });
+    document.addEventListener("keyup", (event) => {
+      if (event.code !== "Space" || this.hold?.pointer !== null) return;
+      event.preventDefault();
+      this.release();
+    });
+  }
+
+  /** Space belongs to text fields, and to a button that was reached with the Tab key. */
+  talksBySpace(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return false;
+    if (document.querySelector("dialog[open]")) return false;
+    const focused = document.activeElement;
+    if (!focused || focused === document.body || focused === this.button) return true;
+    if (focused.matches(TEXT_FIELDS)) return false;
+    return !(focused.matches("button, a, summary, [role=button]") && focused.matches(":focus-visible"));
+  }
+
+  async press(hold) {
+    this.hold = hold;
+    this.button.classList.add("ts-held");
+    this.card.show({ byKeyboard: hold.pointer === null });
+    this.events.begin();
+    try {
+      await this.recorder.open();
+    } catch (error) {
+      if (this.hold === hold) this.end();
+      if (!(error instanceof MicrophoneError)) throw error;
+      this.events.refused(error.reason);
+      return;
+    }
+    if (this.hold !== hold) {
+      // Let go while the browser was still asking.
+      if (!this.hold) this.recorder.cancel();
+      if (!hold.cancelled) this.events.ready();
+      return;
+    }
+    this.recorder.start();
+    hold.since = performance.now();
+    this.card.setReady(true);
+    this.timer = setInterval(() => this.tick(), 100);
+  }
+
+  tick() {
+    const seconds = (performance.now() - this.hold.since) / 1000;
+    this.card.setSeconds(seconds, this.maxSeconds - seconds);
+    if (seconds >= this.maxSeconds) this.release({ cancel: false });
+  }
+
+  end() {
+    clearInterval(this.timer);
+    this.hold = null;
+    this.button.classList.remove("ts-held");
+    this.card.hide();
+  }
+
+  async release({ cancel = this.card.cancelling } = {}) {
+    const { hold } = this;
+    if (!hold) return;
+    hold.cancelled = cancel;
+    this.end();
+    if (hold.since === undefined) {
+      // press() is still waiting for the microphone; without a word from the browser this is just a tap.
+      if (cancel) this.events.cancelled();
+      return;
+    }
+    if (cancel) {
+      this.recorder.cancel();
+      this.events.cancelled();
+    } else if (performance.now() - hold.since < SHORTEST * 1000) {
+      this.recorder.cancel();
+      this.events.tooShort();
+    } else {
+      const { blob, seconds } = await this.recorder.stop();
+      this.events.recorded(blob, seconds);
+    }
+  }
+}
