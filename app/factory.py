@@ -18,8 +18,9 @@ from app.api.protection import Protection
 from app.conversation import Conversations, Dialogue, Recognizer
 from app.settings import Settings
 from app.store import Clock, Store, utc_now
-from asr import Audio, AudioLimits, Transcript
+from asr import Audio, AudioLimits, Transcript, open_recognizer
 from asr.errors import ModelError
+from bot import open_dialogue
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,7 @@ def build(
     *,
     recognizer: Recognizer | None = None,
     dialogue: Dialogue | None = None,
-    clock: Clock = utc_now,
+    clock: Clock | None = None,
     page: Page | None = gradio_page,
 ) -> FastAPI:
     """Return the app: its API, its static files and its page.
@@ -62,7 +63,7 @@ def build(
         settings: everything that can be set.
         recognizer: what turns speech into text; None opens the model that `settings` name when the app starts.
         dialogue: what answers; None opens the domain that `settings` name when the app starts.
-        clock: tells the time of messages, in UTC.
+        clock: gives the present time with its zone, to the messages and to the bot; None is the real one.
         page: mounts the page at /; None leaves it out.
 
     Nothing is opened before the app starts. Then StoreUnavailable or a DomainError ends it; a ModelError does not,
@@ -72,7 +73,7 @@ def build(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         def open_all() -> Conversations:
-            store = Store(settings.data_dir, settings.database_url, clock)
+            store = Store(settings.data_dir, settings.database_url, clock or utc_now)
             interrupted = store.fail_interrupted()
             log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
             heard_by = recognizer or _open_recognizer(app, settings)
@@ -123,8 +124,6 @@ def _model(settings: Settings) -> config.Model:
 
 
 def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
-    from asr import open_recognizer
-
     try:
         return open_recognizer(settings.model_dir, threads=settings.threads)
     except ModelError as error:
@@ -133,10 +132,9 @@ def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
         return MissingRecognizer(error)
 
 
-def _open_dialogue(settings: Settings, store: Store, clock: Clock) -> Dialogue:
-    from bot import open_dialogue
-
-    return open_dialogue(settings.domain, database=store.engine)
+def _open_dialogue(settings: Settings, store: Store, clock: Clock | None) -> Dialogue:
+    # One database for all: bookings are backed up with the conversations that led to them.
+    return open_dialogue(settings.domain, store.engine, clock)
 
 
 def _unknown_api_paths() -> APIRouter:

@@ -173,9 +173,7 @@ class Store:
         """Begin a conversation with the bot's `greeting`; return its id and the first messages."""
         conversation_id = secrets.token_urlsafe(16)
         with self._session() as session:
-            session.add(
-                ConversationRecord(id=conversation_id, state=greeting.state.to_dict(), created_at=self._clock())
-            )
+            session.add(ConversationRecord(id=conversation_id, state=greeting.state.to_dict(), created_at=self._now()))
             session.flush()
             return conversation_id, self._add_reply(session, conversation_id, greeting)
 
@@ -297,6 +295,9 @@ class Store:
 
     # Inside
 
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC)
+
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         try:
@@ -328,9 +329,7 @@ class Store:
         return message
 
     def _new_message(self, conversation_id: str, **fields: Any) -> Message:
-        return Message(
-            id=secrets.token_urlsafe(12), conversation_id=conversation_id, created_at=self._clock(), **fields
-        )
+        return Message(id=secrets.token_urlsafe(12), conversation_id=conversation_id, created_at=self._now(), **fields)
 
     def _add_message(self, conversation_id: str, **fields: Any) -> Message:
         message = self._new_message(conversation_id, role="user", **fields)

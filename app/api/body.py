@@ -30,15 +30,15 @@ class TypedMessage(BaseModel):
     text: str = Field(description="Plain text.")
 
 
-def bounded(request: Request, max_bytes: int) -> Request:
-    """Return `request` with a body that raises UploadTooLarge once it has more than `max_bytes`.
+def bounded(request: Request, max_bytes: int, overhead: int = 0) -> Request:
+    """Return `request` with a body that raises UploadTooLarge once it has more than `max_bytes` plus `overhead`.
 
     A length announced beyond that is refused before a byte is read, and what is on its way is counted, for the
     announcement may be missing or a lie.
     """
     refusal = UploadTooLarge(f"The request has more than {max_bytes} bytes.", max_bytes=max_bytes)
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
+    if announced.isdecimal() and int(announced) > max_bytes + overhead:
         raise refusal
     received = 0
     receive: Receive = request.receive
@@ -47,7 +47,7 @@ def bounded(request: Request, max_bytes: int) -> Request:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > max_bytes:
+        if received > max_bytes + overhead:
             raise refusal
         return message
 
@@ -64,7 +64,7 @@ async def sent_message(request: Request, settings: Settings) -> AsyncIterator[st
     if kind == "application/json":
         yield await _typed(bounded(request, MAX_JSON_BYTES), settings.upload_timeout)
     elif kind == "multipart/form-data":
-        request = bounded(request, settings.max_upload_bytes + MULTIPART_OVERHEAD)
+        request = bounded(request, settings.max_upload_bytes, MULTIPART_OVERHEAD)
         try:
             yield await _recording(request, settings)
         finally:
