@@ -82,7 +82,9 @@ def _take_back(result: Filling, slot: str, mentions: Sequence[Mention], current:
 def _put(result: Filling, slot: str, mention: Mention, *, changed: bool) -> Filling:
     value = SlotValue(mention.value, mention.said, mention.confidence)
     frame = replace(result.frame, slots={**result.frame.slots, slot: value})
-    hinted = {**result.hinted, slot: mention.said} if mention.how == "hint" else result.hinted
+    hinted = (
+        {**result.hinted, slot: mention.details.get("word", mention.said)} if mention.how == "hint" else result.hinted
+    )
     if changed:
         return replace(result, frame=frame, changed=(*result.changed, slot), hinted=hinted)
     return replace(result, frame=frame, filled=(*result.filled, slot), hinted=hinted)

@@ -218,7 +218,8 @@ class _Turn:
             return None
         slots = [name for name in self._heard.labels if name in self._domain.tasks[frame.task].slots]
         changing = self._heard.wants("change") or self._heard.wants("deny")
-        if slots and (changing or (question is not None and question.kind == "change")):
+        names_one = question is not None and question.kind in ("change", "summary") and not self._heard.wants("affirm")
+        if slots and (changing or names_one):
             self._state = replace(self._state, misunderstood=0)
             return self._ask(Question("slot", slots[0]))
         if self._heard.top == "change":

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.heard import Heard
 from bot.phonetics import SoundLexicon, Sounds
-from bot.slots.mention import How, Mention, believable, negate, pick, sound_confidence, spelled_confidence
+from bot.slots.mention import How, Mention, believable, negate, pick, sound_confidence, sound_gain, spelled_confidence
 
 _HINT_DISCOUNT = 0.1
 
@@ -62,12 +62,12 @@ class ChoiceReader:
             start = heard.text.find(word)
             while start >= 0:
                 confidence = spelled_confidence(heard, start, start + len(word))
-                found.append(self._mention(heard, choice, start, start + len(word), confidence, how, len(word)))
+                found.append(self._mention(heard, choice, (start, start + len(word)), confidence, how, len(word), word))
                 start = heard.text.find(word, start + 1)
         for pattern, choice in self._patterns:
             for match in pattern.finditer(heard.text):
                 confidence = spelled_confidence(heard, *match.span())
-                found.append(self._mention(heard, choice, *match.span(), confidence, "spelled", len(match[0])))
+                found.append(self._mention(heard, choice, match.span(), confidence, "spelled", len(match[0]), match[0]))
         return found
 
     def _by_sound(self, heard: Heard, sounds: Sounds, *, asked: bool) -> list[Mention]:
@@ -75,15 +75,16 @@ class ChoiceReader:
         for match in self._lexicon.find(sounds, min_score=0.7):
             choice, how = self._words[match.word]
             if believable(match, asked=asked):
-                gain = len(match.word) - 2 * match.distance
+                gain = sound_gain(match)
                 confidence = sound_confidence(match)
                 way: How = "hint" if how == "hint" else "sound"
-                found.append(self._mention(heard, choice, match.start, match.end, confidence, way, gain))
+                found.append(self._mention(heard, choice, (match.start, match.end), confidence, way, gain, match.word))
         return found
 
     def _mention(
-        self, heard: Heard, choice: Choice, start: int, end: int, confidence: float, how: How, gain: float
+        self, heard: Heard, choice: Choice, span: tuple[int, int], confidence: float, how: How, gain: float, word: str
     ) -> Mention:
+        start, end = span
         return Mention(
             slot=self._slot,
             value="" if choice.refuse else choice.value,
@@ -94,5 +95,5 @@ class ChoiceReader:
             how=how,
             gain=gain - (_HINT_DISCOUNT if how == "hint" else 0.0),
             problem="choice_refused" if choice.refuse else "",
-            details={"value": choice.value, "reason": choice.refuse},
+            details={"value": choice.value, "reason": choice.refuse, "word": word},
         )

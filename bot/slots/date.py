@@ -17,7 +17,7 @@ import cn2an
 
 from bot.heard import Heard
 from bot.phonetics import SoundLexicon, Sounds
-from bot.slots.mention import Mention, believable, negate, pick, sound_confidence, spelled_confidence
+from bot.slots.mention import Mention, believable, negate, pick, sound_confidence, sound_gain, spelled_confidence
 
 _NUMBER = r"(?:[二三两]?十[一二三四五六七八九]?|[一二两三四五六七八九]|\d{1,2})"
 _BEFORE = r"(?<![零一二三四五六七八九十百\d])"
@@ -189,7 +189,7 @@ class DateReader:
                 day = find_dates(match.word, today)[0]
                 if believable(match, asked=asked):
                     placed = DateFound(match.start, match.end, day.day, day.problem)
-                    gain = len(match.word) - 2 * match.distance
+                    gain = sound_gain(match)
                     found.append(self._mention(heard, placed, today, gain=gain, by_sound=sound_confidence(match)))
         return negate(heard, pick(found))
 

@@ -63,6 +63,14 @@ def believable(match: SoundMatch, *, asked: bool) -> bool:
     return match.score >= floor + (0.0 if asked else 0.06)
 
 
+def sound_gain(match: SoundMatch) -> float:
+    """Return how much of the utterance a match by sound explains, in characters; every doubt weighs four times.
+
+    So 小华内科 is 消化内科 rather than the 内科 in it, while 挂外科 is 外科 rather than nearly 骨外科.
+    """
+    return len(match.word) - 4 * match.distance
+
+
 def sound_confidence(match: SoundMatch) -> float:
     """Return how sure a match by sound is, 0 to 1."""
     return match.score - (0.05 if len(match.word) == 2 and not match.spelled else 0.0)

@@ -18,6 +18,7 @@ SURNAMES = (
     "霍成苗谷盛曲翁冉骆蓝路游靳管柴蒙鲍华喻祁房滕屈饶牟艾尤时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景党宫费卜"
     "冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边卞姬师和仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩明佘池查麻苑迟"
 )
+_FREQUENT = 60
 COMPOUND = (
     "欧阳",
     "上官",
@@ -66,7 +67,7 @@ _PREFIXES = (
         "他叫",
         "她叫",
     ),
-    *("我叫", "我是", "叫做", "叫", "是"),
+    *("我叫", "我是", "叫做", "病人", "患者", "叫", "是"),
 )
 _NOBODY = frozenset(
     {"我", "我自己", "自己", "本人", "我本人", "自己看", "病人", "患者", "孩子", "老人", "家人", "朋友", "姓名", "名字"}
@@ -169,9 +170,11 @@ def has_surname(name: str) -> bool:
 
 
 def _repair(name: str) -> str:
-    """Give a misheard surname its usual spelling: 望小明 -> 王小明. Only what is no surname is touched."""
+    """Give a misheard surname its usual spelling: 望小明 is 王小明. Only what is no surname is touched."""
     if len(name) < 2 or has_surname(name) or not re.match(_HAN, name):
         return name
+    if len(name) > 2 and name[1] in SURNAMES[:_FREQUENT]:
+        return name[1:]  # a stray syllable before the name: 乘赵敏
     sound = syllables(name)
     for surname, surname_sound in _surname_sounds():
         if sound[0] == surname_sound:

@@ -31,8 +31,13 @@ class PhoneReader:
     def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the numbers named; see SlotReader. Digits are matched by sound only when a number was asked for."""
         least = _LEAST_ASKED if asked else _LEAST
-        digits = [_digit(character, by_sound=asked and sounds is not None) for character in heard.text]
-        runs = [run for run in _runs(heard.text, digits) if sum(map(bool, digits[slice(*run)])) >= least]
+        by_sound = asked and sounds is not None
+        digits = [_digit(character, by_sound=by_sound) for character in heard.text]
+        runs = [
+            run
+            for run in _runs(heard.text, digits, gap=1 if by_sound else 0)
+            if sum(map(bool, digits[slice(*run)])) >= least
+        ]
         return [self._mention(heard, start, end, digits) for start, end in runs]
 
     def _mention(self, heard: Heard, start: int, end: int, digits: list[str]) -> Mention:
@@ -72,17 +77,22 @@ def _digit(character: str, *, by_sound: bool) -> str:
     return ""
 
 
-def _runs(text: str, digits: list[str]) -> list[tuple[int, int]]:
-    """Return the stretches of digits, separators between them allowed."""
+def _runs(text: str, digits: list[str], gap: int) -> list[tuple[int, int]]:
+    """Return the stretches of digits; separators may stand between them, and `gap` misheard characters at a place."""
     runs: list[tuple[int, int]] = []
     start = end = -1
+    strange = 0
     for index, digit in enumerate(digits):
         if digit:
             start = index if start < 0 else start
             end = index + 1
+            strange = 0
         elif start >= 0 and text[index] not in _SEPARATORS:
-            runs.append((start, end))
-            start = -1
+            strange += 1
+            if strange > gap:
+                runs.append((start, end))
+                start = -1
+                strange = 0
     return [*runs, (start, end)] if start >= 0 else runs
 
 
