@@ -188,6 +188,11 @@ class _Graph:
             raise folder.invalid(folder.find(*names), f"it has no output named {', '.join(missing)}")
         self._outputs = [*outputs, *(name for name in optional if name in given)]
         self._inputs = {node.name: _NUMPY_TYPES.get(node.type) for node in self._session.get_inputs()}
+        foreign = sorted(self._inputs.keys() - _INPUTS)
+        if foreign:  # contextual and SeACo models want the embeddings of hotwords
+            raise folder.invalid(
+                folder.find(*names), f"it needs the input {', '.join(foreign)}, which is not known here"
+            )
 
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
         feed = {name: np.asarray(value, dtype=self._inputs.get(name)) for name, value in values.items()}
@@ -199,6 +204,7 @@ class _Graph:
         return dict(zip(self._outputs, found, strict=True))
 
 
+_INPUTS = {"speech", "speech_lengths", "encoder_out", "encoder_lengths"}
 _NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
 
 

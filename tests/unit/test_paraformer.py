@@ -244,6 +244,15 @@ def test_an_onnx_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         Paraformer(write_funasr(tmp_path, rename={"logits": "scores"}))
 
 
+def test_a_model_that_wants_hotwords_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    folder = write_funasr(tmp_path)
+    graph = onnx.load(str(folder / "model.onnx"))
+    graph.graph.input.append(tensor("bias_embed", TensorProto.FLOAT, "B", "H", 512))
+    onnx.save(graph, str(folder / "model.onnx"))
+    with pytest.raises(ModelInvalid, match="bias_embed"):
+        Paraformer(folder)
+
+
 def test_a_vocabulary_of_another_size_fails_clearly(tmp_path: Path) -> None:
     model = Paraformer(write_funasr(tmp_path, units=[*UNITS, "四"]))
     with pytest.raises(RecognitionFailed, match=r"7 scores .* 8 units"):
