@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Field, Session, SQLModel, select
 
+from bot.decision import ActionCall
 from bot.errors import ActionFailed, ActionUnknown
-from bot.policy import ActionCall
 
 
 class Appointment(SQLModel, table=True):
@@ -71,6 +71,7 @@ class ActionRunner:
     def __init__(self, engine: Engine) -> None:
         """Run on `engine`."""
         self._engine = engine
+        self._ready = False
 
     @staticmethod
     def check(action: str) -> None:
@@ -82,7 +83,9 @@ class ActionRunner:
     def run(self, call: ActionCall, now: datetime) -> None:
         """Run the action; raises ActionFailed when the database refuses, and then nothing was written."""
         try:
-            SQLModel.metadata.create_all(self._engine, tables=[SQLModel.metadata.tables["appointment"]])
+            if not self._ready:
+                SQLModel.metadata.create_all(self._engine, tables=[SQLModel.metadata.tables["appointment"]])
+                self._ready = True
             with Session(self._engine) as session:
                 ACTIONS[call.action](session, call, now)
         except SQLAlchemyError as error:

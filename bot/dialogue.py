@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 from sqlmodel import create_engine
 
 from bot.actions import ActionRunner
+from bot.decision import Decision
 from bot.domain import Domain, load_domain
 from bot.errors import ActionFailed
 from bot.nlu import Nlu
-from bot.policy import Decision, Policy
+from bot.policy import Policy
 from bot.state import DialogueState
 from bot.turn import Reply, Utterance
 
@@ -56,9 +57,10 @@ class Dialogue:
     def respond(self, utterance: Utterance, state: DialogueState) -> Reply:
         """Answer one utterance; any text is answered, none raises.
 
-        The same utterance, state and time give the same reply. A state of another domain is begun anew.
+        The same utterance, state and time give the same reply. A state of another domain, or of one that has since
+        lost the tasks or slots it speaks of, is begun anew.
         """
-        if state.domain != self.domain.name or any(frame.task not in self.domain.tasks for frame in state.frames):
+        if not self._fits(state):
             state = self.start().state
         now = self._clock()
         asked = state.question.slot if state.question and state.question.kind != "summary" else ""
@@ -72,6 +74,16 @@ class Dialogue:
             return _reply(self._policy.finish(decision.state, succeeded=False, now=now))
         done = self._policy.finish(decision.state, succeeded=True, now=now)
         return _reply(done, decision.run.action)
+
+    def _fits(self, state: DialogueState) -> bool:
+        slots = {slot for frame in state.frames for slot in frame.slots} | (
+            {state.question.slot} if state.question else set()
+        )
+        return (
+            state.domain == self.domain.name
+            and all(frame.task in self.domain.tasks for frame in state.frames)
+            and slots - {""} <= self.domain.slots.keys()
+        )
 
 
 def open_dialogue(

@@ -94,6 +94,7 @@ class Value(_Strict):
 class Slot(_Strict):
     """One thing a task needs to know, and the words to ask for it with.
 
+    `confirm` asks whether a doubtful value is meant (else the phrase confirm_heard does).
     `ack` is how a filled value is repeated, `hint_ack` the same for one that was only hinted at. `opens` names the
     task that begins when a value is said out of the blue. `day` names the date slot a time of day belongs to.
     """
@@ -103,6 +104,7 @@ class Slot(_Strict):
     aliases: list[str] = []
     ask: Variants
     help: str
+    confirm: str = ""
     ack: str = "{value}"
     hint_ack: str = "{value}"
     buttons: list[str] = []
@@ -123,6 +125,7 @@ class Slot(_Strict):
         if len(set(names)) < len(names):
             raise ValueError(f"{next(n for n in names if names.count(n) > 1)} is listed twice; remove one")
         _check_placeholders(self.ack, {"value"}, "ack")
+        _check_placeholders(self.confirm, {"value"}, "confirm")
         _check_placeholders(self.hint_ack, {"value", "said"}, "hint_ack")
         return self
 

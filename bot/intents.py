@@ -47,6 +47,11 @@ class IntentMatcher:
             name: sorted((word.lower() for word in intent.keywords), key=len, reverse=True)
             for name, intent in domain.intents.items()
         }
+        self._keyword_sounds = {
+            name: {_folded(word) for word in words}
+            for name, words in self._keywords.items()
+            if domain.intents[name].at == "start"
+        }
         self._intents: Mapping[str, Intent] = domain.intents
         anywhere = [(w, n) for n, words in self._keywords.items() if domain.intents[n].at == "anywhere" for w in words]
         self._owners = dict(reversed(anywhere))
@@ -124,9 +129,7 @@ class IntentMatcher:
                 found.append((self._owners[match.word], (0.45 + 0.4 * share) * match.score))
         if 0 < len(bare) <= 4:
             sound = _folded(bare)
-            for name, words in self._keywords.items():
-                if self._intents[name].at == "start" and any(_folded(word) == sound for word in words):
-                    found.append((name, 0.7))
+            found += [(name, 0.7) for name, known in self._keyword_sounds.items() if sound in known]
         return found
 
 

@@ -7,10 +7,11 @@ at last the fallback in two stages. Nothing that was filled is lost without bein
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 
+from bot.decision import ActionCall, Decision
 from bot.domain import Domain
 from bot.filling import Filling, fill
 from bot.nlu import Understanding
@@ -24,26 +25,6 @@ MAX_ASKED = 3
 """One question is put at most so often in a row; then the bot says how else to go on."""
 
 
-@dataclass(frozen=True)
-class ActionCall:
-    """An action to run: its name in the domain, the frame's values, and a key that is the same when it is retried."""
-
-    task: str
-    action: str
-    key: str
-    values: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The next state, what to say, and the action to run first (its outcome goes to `Policy.finish`)."""
-
-    state: DialogueState
-    texts: tuple[str, ...] = ()
-    buttons: tuple[QuickReply, ...] = ()
-    run: ActionCall | None = None
-
-
 class Policy:
     """The dialogue policy of one domain. Immutable, safe to share."""
 
@@ -55,12 +36,12 @@ class Policy:
     def start(self, state: DialogueState) -> Decision:
         """Return the greeting."""
         greeting = self._wording.phrase("greeting", 0, title=self._domain.title)
-        return _remembered(Decision(state, (greeting,), self._wording.buttons(None, None)))
+        return Decision(state, (greeting,), self._wording.buttons(None, None)).remembered()
 
     def decide(self, state: DialogueState, understanding: Understanding) -> Decision:
         """Return what follows from one understood utterance."""
         turn = _Turn(self._domain, self._wording, replace(state, turn=state.turn + 1), understanding)
-        return _remembered(turn.decide())
+        return turn.decide().remembered()
 
     def finish(self, state: DialogueState, succeeded: bool, now: datetime) -> Decision:
         """Return what follows when the action of the current frame has been run."""
@@ -70,19 +51,11 @@ class Policy:
         values = self._wording.frame(frame, now.date())
         if not succeeded:
             text = self._wording.phrase("action_failed", state.turn, task=values["task"])
-            return _remembered(Decision(state, (text,), self._wording.buttons(state.question, frame)))
+            return Decision(state, (text,), self._wording.buttons(state.question, frame)).remembered()
         variants = self._domain.tasks[frame.task].done
         done = variants[state.turn % len(variants)].format_map(values)
         state = replace(state, frames=state.frames[:-1], question=None, misunderstood=0, asked=0)
-        return _remembered(Decision(state, (done,), self._wording.buttons(None, None)))
-
-
-def _remembered(decision: Decision) -> Decision:
-    """Keep what is said in the state, for a user who asks to hear it again."""
-    if not decision.texts:
-        return decision
-    buttons = tuple((button.title, button.text) for button in decision.buttons)
-    return replace(decision, state=replace(decision.state, last_texts=decision.texts, last_buttons=buttons))
+        return Decision(state, (done,), self._wording.buttons(None, None)).remembered()
 
 
 class _Turn:

@@ -89,7 +89,7 @@ class DialogueState:
 
         Raises StateTooNew when a later version wrote it, StateInvalid when it is damaged.
         """
-        version = data.get("version")
+        version = data.get("version") if isinstance(data, Mapping) else None
         if not isinstance(version, int):
             raise StateInvalid("The stored dialogue has no version number; begin a new one.")
         if version > STATE_VERSION:

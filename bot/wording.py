@@ -71,7 +71,9 @@ class Wording:
             return (variants[max(0, state.asked - 1) % len(variants)],)
         if question.kind == "heard" and question.candidate:
             value = self.value(question.slot, question.candidate.value, today)
-            label = self._domain.slots[question.slot].label
+            label, confirm = self._domain.slots[question.slot].label, self._domain.slots[question.slot].confirm
+            if confirm:
+                return (confirm.format_map({"value": value}),)
             return (self.phrase("confirm_heard", state.turn, value=value, label=label),)
         if question.kind == "summary":
             summary = self._domain.tasks[frame.task].summary.format_map(self.frame(frame, today))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import Session, create_engine, select
 
 from bot import Dialogue, DialogueState, Reply, Utterance, load_domain, open_dialogue
@@ -17,6 +18,7 @@ from bot.actions import ActionRunner, Appointment
 from bot.errors import ActionUnknown, StateInvalid, StateTooNew
 from bot.policy import MAX_ASKED
 from bot.rehearsal import Script, play, read_scripts
+from bot.state import Frame, Question, SlotValue
 
 CHINA = timezone(timedelta(hours=8))
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=CHINA)
@@ -119,6 +121,11 @@ def test_a_state_of_a_later_version_is_refused(dialogue: Dialogue) -> None:
         DialogueState.from_dict({**dialogue.start().state.to_dict(), "version": 99})
 
 
+def test_what_is_no_mapping_is_no_state() -> None:
+    with pytest.raises(StateInvalid):
+        DialogueState.from_dict(["clinic"])  # type: ignore[arg-type]
+
+
 def test_a_state_of_another_domain_begins_anew(dialogue: Dialogue) -> None:
     reply = dialogue.respond(Utterance("挂骨科"), DialogueState(domain="restaurant", key="old"))
     assert reply.state.domain == "clinic"
@@ -200,3 +207,39 @@ def test_extreme_texts_are_answered(dialogue: Dialogue, text: str, source: str) 
     for before in ([], ["我要挂号"], ["明天上午看骨科"], ["明天上午看骨科", "王小明"]):
         reply = say(dialogue, *before)
         assert dialogue.respond(Utterance(text, source), reply.state).texts  # type: ignore[arg-type]
+
+
+def test_two_confirmations_at_the_same_moment_book_once(dialogue: Dialogue, engine: Engine, tmp_path: Path) -> None:
+    summary = say(dialogue, ALL_AT_ONCE)
+    say(dialogue, "我叫李娜，电话13800138000，后天下午挂皮肤科", "取消")
+    rival = dialogue_on(create_engine(f"sqlite:///{tmp_path / 'bookings.db'}"))
+    rivals = iter([rival])
+
+    @event.listens_for(Session, "before_flush")
+    def confirm_elsewhere_first(*_: object) -> None:
+        for other in rivals:  # once: the rival's own flush finds none left
+            say(other, "确认", reply=summary)
+
+    try:
+        reply = say(dialogue, "确认", reply=summary)
+    finally:
+        event.remove(Session, "before_flush", confirm_elsewhere_first)
+    assert reply.actions == ("book_appointment",)
+    assert len(appointments(engine)) == 1
+
+
+def test_a_state_that_speaks_of_what_the_domain_has_lost_begins_anew(dialogue: Dialogue) -> None:
+    state = say(dialogue, "挂骨科").state
+    frame = Frame("book_appointment", "key-1", {"doctor": SlotValue("华佗")})
+    for stale in (
+        replace(state, frames=(frame,)),
+        replace(state, question=Question("slot", "doctor")),
+        replace(state, frames=(Frame("operate", "key-2"),)),
+    ):
+        reply = dialogue.respond(Utterance("挂眼科"), stale)
+        assert reply.state.frame is not None
+        assert set(reply.state.frame.slots) == {"department"}
+
+
+def test_a_slot_may_have_its_own_words_to_confirm_with(dialogue: Dialogue) -> None:
+    assert say(dialogue, "后天下午挂皮肤科", "豆豆").texts == ("病人叫豆豆，对吗？",)

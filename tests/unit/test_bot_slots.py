@@ -89,6 +89,7 @@ def test_what_is_no_day_is_not_taken_for_one(text: str) -> None:
         ("十一月二是八号", "2026-11-28"),
         ("下周尔上午", "2026-11-24"),
         ("二是八号", "2026-11-28"),
+        ("我想相下周三来", "2026-11-25"),
     ],
 )
 def test_a_spoken_day_is_found_by_its_sound(text: str, day: str) -> None:
@@ -223,6 +224,11 @@ def test_a_choice_is_found_by_name_synonym_hint_or_pattern(text: str, value: str
 @pytest.mark.parametrize("text", ["小华内科", "笑话内科", "挂消化呢科", "消化那内科"])
 def test_a_spoken_choice_is_found_by_its_sound(text: str) -> None:
     assert [mention.value for mention in read(DEPARTMENTS, text, spoken=True, asked=False)] == ["消化内科"]
+
+
+@pytest.mark.parametrize("text", ["挂内科", "花内科"])
+def test_a_word_spelled_right_wins_over_one_that_nearly_sounds_right(text: str) -> None:
+    assert [mention.value for mention in read(DEPARTMENTS, text, spoken=True)] == ["内科"]
 
 
 def test_a_choice_that_cannot_be_had_says_why() -> None:

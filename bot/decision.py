@@ -1,0 +1,36 @@
+"""What the policy hands back for one turn: the next state, the words, and the action to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from bot.state import DialogueState
+from bot.turn import QuickReply
+
+
+@dataclass(frozen=True)
+class ActionCall:
+    """An action to run: its name in the domain, the frame's values, and a key that is the same when it is retried."""
+
+    task: str
+    action: str
+    key: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The next state, what to say, and the action to run first (its outcome goes to `Policy.finish`)."""
+
+    state: DialogueState
+    texts: tuple[str, ...] = ()
+    buttons: tuple[QuickReply, ...] = ()
+    run: ActionCall | None = None
+
+    def remembered(self) -> Decision:
+        """Return the same, with what is said kept in the state for a user who asks to hear it again."""
+        if not self.texts:
+            return self
+        buttons = tuple((button.title, button.text) for button in self.buttons)
+        return replace(self, state=replace(self.state, last_texts=self.texts, last_buttons=buttons))
