@@ -1,0 +1,68 @@
+"""`python app.py`, as people start it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.client import Chat
+
+ENTRY_POINT = Path(__file__).parents[2] / "app.py"
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    """The app in its own process, on a free port, from an empty folder."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "TINGSHUO_PORT": str(port), "TINGSHUO_LOG_JSON": "true"}
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen([sys.executable, ENTRY_POINT], cwd=tmp_path, env=environment, stderr=log) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        yield process, client
+        process.kill()
+
+
+def _wait_until_ready(client: httpx.Client) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            assert client.get("/ready").json()["status"] == "ready"
+        except httpx.ConnectError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        else:
+            return
+
+
+def test_the_app_starts_from_nothing_serves_its_page_and_stops_when_told(
+    running: tuple[subprocess.Popen[bytes], httpx.Client], tmp_path: Path
+) -> None:
+    process, client = running
+    _wait_until_ready(client)
+    page = client.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
+    assert client.get("/api/nothing").json()["error"]["code"] == "not_found"
+    assert Chat(client).write("我姓欧阳要挂号")[-1]["role"] == "bot"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+
+    log = (tmp_path / "log").read_text("utf-8")
+    assert f"http://localhost:{client.base_url.port}" in log
+    assert "message done" in log
+    assert "欧阳" not in log
+    assert (tmp_path / "data" / "tingshuo.db").exists()

@@ -1,0 +1,137 @@
+"""The store on a real SQLite file."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.errors import ConversationUnknown, MessageUnknown, NotRetryable, RecordingMissing
+from app.store import MAX_LISTED, WAV, Store
+from asr import Alternative, Segment, Token, Transcript
+from bot import DialogueState, QuickReply, Reply
+
+START = datetime(2026, 3, 1, 8, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+def _reply(*texts: str, turn: int = 0, buttons: tuple[QuickReply, ...] = ()) -> Reply:
+    return Reply(texts=texts, quick_replies=buttons, state=DialogueState("clinic", "k", turn=turn))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "data", clock=lambda: START)
+
+
+@pytest.fixture
+def conversation(store: Store) -> str:
+    return store.start_conversation(_reply("您好"))[0]
+
+
+def test_a_greeting_of_several_bubbles_has_its_buttons_under_the_last(store: Store) -> None:
+    _, messages = store.start_conversation(_reply("您好", "要挂号吗", buttons=(QuickReply("挂号", "我要挂号"),)))
+    assert [message.text for message in messages] == ["您好", "要挂号吗"]
+    assert [message.quick_replies for message in messages] == [[], [{"title": "挂号", "text": "我要挂号"}]]
+
+
+def test_a_bot_that_says_nothing_leaves_no_bubble(store: Store, conversation: str) -> None:
+    typed = store.add_typed(conversation, "你好")
+    assert [message.id for message in store.answered(typed, _reply())] == [typed.id]
+
+
+def test_an_answer_ends_the_message_and_moves_the_bots_state(store: Store, conversation: str) -> None:
+    typed = store.add_typed(conversation, "你好")
+    done, answer = store.answered(typed, _reply("好的", turn=1))
+    assert (done.id, done.status, answer.text) == (typed.id, "done", "好的")
+    assert store.state(conversation)["turn"] == 1
+
+
+def test_messages_of_a_conversation_come_in_the_order_they_were_kept(store: Store, conversation: str) -> None:
+    other, _ = store.start_conversation(_reply("您好"))
+    for text in ("一", "二", "三"):
+        store.add_typed(conversation, text)
+        store.add_typed(other, "别的")
+    assert [message.text for message in store.messages(conversation)] == ["您好", "一", "二", "三"]
+    assert [message.text for message in store.messages(conversation, limit=2)] == ["二", "三"]
+    assert MAX_LISTED >= 100
+
+
+def test_times_come_back_in_utc(store: Store, conversation: str) -> None:
+    [greeting] = store.messages(conversation)
+    assert greeting.created_at == START
+    assert greeting.created_at.utcoffset() == timedelta(0)
+    assert greeting.created_at.tzinfo is UTC
+
+
+def test_a_recording_takes_the_place_of_what_was_uploaded_once_it_is_decoded(store: Store, conversation: str) -> None:
+    spoken = store.add_spoken(conversation, io.BytesIO(b"webm"))
+    uploaded = store.recording(spoken)
+    assert uploaded.read_bytes() == b"webm"
+    decoded = store.decoded(spoken, io.BytesIO(b"RIFF"), 1.5)
+    assert store.recording(decoded).read_bytes() == b"RIFF"
+    assert (decoded.audio_type, decoded.seconds) == (WAV, 1.5)
+    assert not uploaded.exists()
+
+
+def test_recordings_are_readable_by_their_owner_only(store: Store, conversation: str) -> None:
+    folder = store.recording(store.add_spoken(conversation, io.BytesIO(b"webm"))).parent
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_transcript_comes_back_as_it_was(store: Store, conversation: str) -> None:
+    token = Token("号", 0.1, 0.3, 0.8, (Alternative("号", 0.8), Alternative("浩", 0.1)))
+    transcript = Transcript((Segment("号", 0.1, 0.3, (token,)),), 0.5)
+    spoken = store.add_spoken(conversation, io.BytesIO(b"webm"))
+    assert store.transcript(spoken) is None
+    heard = store.heard(spoken, transcript)
+    assert (heard.text, heard.status) == ("号", "answering")
+    assert store.transcript(heard) == transcript
+
+
+def test_messages_left_half_way_are_failed_at_the_next_start(tmp_path: Path, store: Store, conversation: str) -> None:
+    spoken = store.add_spoken(conversation, io.BytesIO(b"webm"))
+    typed = store.add_typed(conversation, "你好")
+    store.answered(store.add_typed(conversation, "好"), _reply("好的"))
+    store.close()
+    later = Store(tmp_path / "data")
+    assert later.fail_interrupted() == 2
+    codes = {message.id: message.error_code for message in later.messages(conversation)}
+    assert codes[spoken.id] == codes[typed.id] == "interrupted"
+    assert sum(code is not None for code in codes.values()) == 2
+
+
+def test_a_retry_begins_where_the_message_failed(store: Store, conversation: str) -> None:
+    unheard = store.failed(store.add_spoken(conversation, io.BytesIO(b"webm")), "no_speech", {"seconds": 1.0})
+    heard = store.heard(store.add_spoken(conversation, io.BytesIO(b"webm")), Transcript((Segment("好", 0, 1, ()),), 1))
+    unanswered = store.failed(heard, "bot_error", {})
+    assert store.reopen(conversation, unheard.id).status == "recognizing"
+    again = store.reopen(conversation, unanswered.id)
+    assert (again.status, again.text, again.error_code) == ("answering", "好", None)
+    with pytest.raises(NotRetryable):
+        store.reopen(conversation, unheard.id)
+
+
+def test_what_is_not_there_is_named(store: Store, conversation: str) -> None:
+    with pytest.raises(ConversationUnknown):
+        store.messages("nobody")
+    with pytest.raises(MessageUnknown):
+        store.message(conversation, "nothing")
+    with pytest.raises(RecordingMissing):
+        store.recording(store.add_typed(conversation, "你好"))
+
+
+def test_another_database_can_be_named_by_url(tmp_path: Path) -> None:
+    store = Store(tmp_path / "data", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    store.start_conversation(_reply("您好"))
+    assert (tmp_path / "elsewhere.db").exists()
+    assert not (tmp_path / "data" / "tingshuo.db").exists()
+    assert store.count_conversations() == 1
+
+
+def test_words_of_users_are_not_in_the_errors_of_the_database(store: Store, conversation: str) -> None:
+    assert store.engine.hide_parameters
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
