@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 import uvicorn
+from pydantic import ValidationError
 
 from app.factory import build
 from app.logs import configure_logging
@@ -12,7 +13,10 @@ from app.settings import Settings
 
 def main() -> None:
     """Serve the app until a signal ends it."""
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SystemExit(f"A setting is wrong: {error}") from None
     configure_logging(settings)
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host
     structlog.get_logger("tingshuo").info("starting", address=f"http://{host}:{settings.port}")

@@ -16,11 +16,12 @@ from starlette.staticfiles import StaticFiles
 from app.api import chat, config, errors, health
 from app.api.protection import Protection
 from app.conversation import Conversations, Dialogue, Recognizer
+from app.errors import AppError
 from app.settings import Settings
 from app.store import Clock, Store, utc_now
 from asr import Audio, AudioLimits, Transcript, open_recognizer
 from asr.errors import ModelError
-from bot import open_dialogue
+from bot import BotError, open_dialogue
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,11 @@ def build(
                 max_text_characters=settings.max_text_characters,
             )
 
-        conversations = app.state.conversations = await run_in_threadpool(open_all)
+        try:
+            conversations = app.state.conversations = await run_in_threadpool(open_all)
+        except (AppError, BotError) as error:
+            log.error("cannot start", code=error.code, reason=str(error))
+            raise
         yield
         await conversations.close(settings.shutdown_timeout)
         conversations.store.close()

@@ -35,9 +35,11 @@ def configure_logging(settings: Settings) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
-    # httpx, used inside gradio, tells every request at this level.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # What libraries have to say below this level helps nobody here, and some of them log whole requests.
+    root.setLevel(max(level, logging.INFO))
+    for room in ("app", "asr", "bot", "tingshuo"):
+        logging.getLogger(room).setLevel(level)
+    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

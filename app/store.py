@@ -254,7 +254,7 @@ class Store:
         """
         with self._session() as session:
             self._conversation(session, message.conversation_id).state = reply.state.to_dict()
-            done = self._set(session, message, status="done")
+            done = self._set(session, message, status="done", error_code=None, error_details={})
             return [done, *self._add_reply(session, message.conversation_id, reply)]
 
     def failed(self, message: Message, code: str, details: Mapping[str, Detail]) -> Message:
