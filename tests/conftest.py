@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).resolve().parent
 KINDS = ("unit", "integration", "browser")
+
+# The settings of the one who runs the tests must not change what they find.
+for name in [name for name in os.environ if name.startswith("TINGSHUO_")]:
+    del os.environ[name]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,32 @@
+# syntax=docker/dockerfile:1
+# docker build -t tingshuo . && docker run -p 127.0.0.1:7860:7860 -v tingshuo:/data tingshuo
+
+FROM python:3.11-slim AS packages
+COPY requirements.txt .
+RUN python -m venv /opt/tingshuo \
+    && /opt/tingshuo/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+
+FROM python:3.11-slim
+RUN useradd --create-home --uid 1000 tingshuo \
+    && install --directory --owner=tingshuo /data
+COPY --from=packages /opt/tingshuo /opt/tingshuo
+WORKDIR /srv/tingshuo
+COPY app.py ./
+COPY app ./app
+COPY asr ./asr
+COPY bot ./bot
+COPY assets ./assets
+COPY models ./models
+ENV PATH=/opt/tingshuo/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    GRADIO_ANALYTICS_ENABLED=False \
+    TINGSHUO_HOST=0.0.0.0 \
+    TINGSHUO_DATA_DIR=/data
+USER tingshuo
+VOLUME /data
+EXPOSE 7860
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('TINGSHUO_PORT', '7860') + '/health', timeout=4)"]
+# As process 1 python gets the stop signal itself, and ends the conversations in flight in order.
+CMD ["python", "app.py"]
