@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -22,35 +24,68 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", workers=2, max_waiting=4, shutdown_timeout=2.0)
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start a real server for an app and return a client of it; all stop when the test ends."""
-    running: list[tuple[uvicorn.Server, threading.Thread, httpx.Client]] = []
+def _start(app: FastAPI) -> tuple[httpx.Client, Callable[[], None]]:
+    """Start a real server for an app; return a client of it, and what stops both."""
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not server.started:
+        assert thread.is_alive(), "the server ended while it started"
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
 
-    def start(app: FastAPI) -> httpx.Client:
-        config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 60
-        while not server.started:
-            assert thread.is_alive(), "the server ended while it started"
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-        running.append((server, thread, client))
-        return client
-
-    yield start
-    for server, thread, client in running:
+    def stop() -> None:
         client.close()
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive(), "the server did not stop"
 
+    return client, stop
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet() -> Iterator[None]:
+    """Threads of servers would log between the dots of the test run."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
+
 
 @pytest.fixture
-def chat(settings: Settings, serve: Serve) -> Chat:
+def serve() -> Iterator[Serve]:
+    """Start a real server for an app and return a client of it; all stop when the test ends."""
+    stops: list[Callable[[], None]] = []
+
+    def start(app: FastAPI) -> httpx.Client:
+        client, stop = _start(app)
+        stops.append(stop)
+        return client
+
+    yield start
+    for stop in stops:
+        stop()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """One server for all tests that need no other than a conversation of their own."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("shared") / "data", workers=2)
+    client, stop = _start(build(settings, recognizer=InstantRecognizer(), page=None))
+    yield client
+    stop()
+
+
+@pytest.fixture
+def chat(shared_server: httpx.Client) -> Chat:
     """A conversation with the real bot, where every recording is heard as 我要挂号."""
+    return Chat(shared_server)
+
+
+@pytest.fixture
+def own_chat(settings: Settings, serve: Serve) -> Chat:
+    """The same on a server of its own, with the folder that `settings` name."""
     return Chat(serve(build(settings, recognizer=InstantRecognizer(), page=None)))

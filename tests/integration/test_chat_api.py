@@ -177,13 +177,14 @@ def test_errors_speak_the_language_of_the_browser(chat: Chat) -> None:
     assert "conversation" in message("en-US,en;q=0.9")
 
 
-def test_limits_model_and_examples_are_told(chat: Chat, settings: Settings) -> None:
-    config = chat.client.get("/api/config").json()
+def test_limits_model_and_examples_are_told(own_chat: Chat, settings: Settings) -> None:
+    config = own_chat.client.get("/api/config").json()
     assert config["max_bytes"] == settings.max_upload_bytes
     assert config["max_record_seconds"] == 60
     assert config["model"] == {"name": "paraformer-embedded", "reason": "embedded"}
+    assert config["examples"]
     for example in config["examples"]:
-        assert chat.client.get("/" + example["url"]).status_code == 200
+        assert own_chat.client.get("/" + example["url"]).status_code == 200
 
 
 def test_the_app_is_healthy_and_ready(chat: Chat) -> None:

@@ -120,12 +120,12 @@ def test_without_a_model_voice_fails_with_a_reason_and_typing_works(
     assert (ready.status_code, ready.json()) == (503, {"status": "model_unavailable", "model": "nowhere"})
 
 
-def test_a_recording_that_vanished_from_the_disk_is_named(chat: Chat, settings: Settings) -> None:
-    failed = chat.say(b"not audio")[-1]
+def test_a_recording_that_vanished_from_the_disk_is_named(own_chat: Chat, settings: Settings) -> None:
+    failed = own_chat.say(b"not audio")[-1]
     for recording in (settings.data_dir / "audio").iterdir():
         recording.unlink()
-    assert chat.retry(failed["id"])[-1]["error"]["code"] == "recording_missing"
-    assert chat.client.get("/" + failed["audio_url"]).status_code == 404
+    assert own_chat.retry(failed["id"])[-1]["error"]["code"] == "recording_missing"
+    assert own_chat.client.get("/" + failed["audio_url"]).status_code == 404
 
 
 def test_a_locked_database_refuses_clearly_and_recovers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.errors import ConversationUnknown, MessageUnknown, NotRetryable, RecordingMissing
+from app.errors import ConversationUnknown, MessageUnknown, NotRetryable, RecordingMissing, StoreUnavailable
 from app.store import MAX_LISTED, WAV, Store
 from asr import Alternative, Segment, Token, Transcript
 from bot import DialogueState, QuickReply, Reply
@@ -135,3 +136,21 @@ def test_words_of_users_are_not_in_the_errors_of_the_database(store: Store, conv
     assert store.engine.hide_parameters
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+class _UploadOntoAFullDisk(io.BytesIO):
+    """Its first bytes can be copied, then the disk is full."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().read(4)
+
+
+def test_a_full_disk_leaves_neither_half_a_recording_nor_a_message(
+    tmp_path: Path, store: Store, conversation: str
+) -> None:
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        store.add_spoken(conversation, _UploadOntoAFullDisk(b"RIFF and more"))
+    assert not list((tmp_path / "data" / "audio").iterdir())
+    assert len(store.messages(conversation)) == 1
