@@ -46,8 +46,8 @@ install_system() {
     shift
     say "$why: installing $*"
     if command -v apt-get >/dev/null &&
-        as_root apt-get update -qq >&2 &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2; then
+        as_root apt-get update -qq >/dev/null &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; then
         return
     fi
     fail "$why. Please install it and start again; on Debian or Ubuntu: sudo apt-get install $*"
@@ -131,19 +131,18 @@ ensure_app_packages() {
 }
 
 # torch as a CPU build, for the plain one brings gigabytes of CUDA on Linux. The build is named by
-# its version, so pip's own configuration may hold it; else the index of the PyTorch project does;
-# else (macOS, where no such builds exist) the plain one is a CPU build anyway.
+# its version, so it comes from wherever pip is set up to look, or from the PyTorch project's own
+# index. Where neither has it (macOS, where every build is one for the CPU; a mirror of PyPI only)
+# the plain one has to do.
 ensure_torch() {
     local files=("$ROOT/requirements-torch.txt") version
     up_to_date torch "${files[@]}" && return
     version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' "$ROOT/requirements-torch.txt")
     say "Installing torch $version for the CPU into .venv (once; about 200 MB)"
-    if [ "$(uname -s)" = Darwin ]; then
+    if ! pip_install "torch==$version+cpu" 2>/dev/null &&
+        ! pip_install --retries 1 --timeout 20 "torch==$version+cpu" --extra-index-url https://download.pytorch.org/whl/cpu; then
+        say "No CPU build of torch $version can be reached; installing the plain one, which can be several GB"
         pip_install "torch==$version" || install_failed
-    else
-        pip_install "torch==$version+cpu" 2>/dev/null ||
-            pip_install "torch==$version+cpu" --extra-index-url https://download.pytorch.org/whl/cpu ||
-            install_failed
     fi
     mark_up_to_date torch "${files[@]}"
 }
