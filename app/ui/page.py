@@ -20,7 +20,8 @@ TITLE = "听说 Tingshuo"
 
 def build_page(settings: Settings) -> gr.Blocks:
     """Return the page; the browser asks /api/config for what it needs to know of `settings`."""
-    with gr.Blocks(title=TITLE, fill_height=True, fill_width=True, analytics_enabled=False) as page:
+    page = gr.Blocks(title=TITLE, fill_height=True, fill_width=True, analytics_enabled=False)
+    with page:
         gr.HTML(
             html_template=_asset("html/chat.html"),
             js_on_load=_asset("js/gradio.js"),

@@ -87,8 +87,10 @@ export class Recorder {
     context.resume();
     let stream;
     try {
+      // As the microphone hears it: noise suppression and gain control serve people's ears, and cost the
+      // recogniser: the one takes parts of speech away, the other clips them.
       stream = await navigator.mediaDevices.getUserMedia({
-        audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+        audio: { channelCount: 1, echoCancellation: true, noiseSuppression: false, autoGainControl: false },
       });
       this.graph = await connect(context, stream);
     } catch (error) {
