@@ -53,6 +53,8 @@ class IntentMatcher:
             if domain.intents[name].at == "start"
         }
         self._intents: Mapping[str, Intent] = domain.intents
+        words = (word for intent in domain.intents.values() for word in (*intent.keywords, *intent.examples))
+        self._whole = {_PARTICLES.sub("", word.lower()) for word in words} - {""}
         anywhere = [(w, n) for n, words in self._keywords.items() if domain.intents[n].at == "anywhere" for w in words]
         self._owners = dict(reversed(anywhere))
         self._lexicon = SoundLexicon([word for word, _ in anywhere if len(word) > 1])
@@ -64,6 +66,7 @@ class IntentMatcher:
         bare = _LEADING.sub("", _PARTICLES.sub("", text))
         for name, confidence in (
             *self._by_example(text, sounds is not None),
+            *(self._by_example(heard.text, False) if text != heard.text else ()),  # 下午好 is more than its 下午
             *self._by_keyword(bare, text),
             *(self._by_sound(bare, sounds) if sounds else ()),
         ):
@@ -75,6 +78,10 @@ class IntentMatcher:
             found.pop(name, None)
         ranked = sorted(found.items(), key=lambda pair: -pair[1])
         return [(name, confidence) for name, confidence in ranked if confidence >= POSSIBLE / 2]
+
+    def is_whole(self, heard: Heard) -> bool:
+        """Whether the utterance is, to the letter, a keyword or an example of an intent."""
+        return _PARTICLES.sub("", heard.text) in self._whole
 
     def _marked(self, example: str) -> str:
         for slot, mark in self._marks.items():
@@ -108,7 +115,8 @@ class IntentMatcher:
                     place = lead.find(word)
                     hit = place >= 0 and not _NOT.search(lead[:place])
                 if hit:
-                    found.append((name, 0.75 + 0.25 * len(word) / max(1, len(_PARTICLES.sub("", text)))))
+                    share = min(1.0, len(word) / max(1, len(bare)))
+                    found.append((name, 0.75 + 0.25 * share))
                     break
         return found
 

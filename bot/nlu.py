@@ -19,6 +19,7 @@ _CORRECTION = re.compile(r"不对|不是|错了|改成|换成|改到|改为|改|
 
 
 _LABEL_SCORE = 0.9
+_WHOLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Understanding:
     """What an utterance means, as far as the domain goes.
 
     `intents` are (name, confidence), the likeliest first; `mentions` the slot values found, in order; `labels` the
-    slots that were named themselves (改日期); `correcting` whether the words are those of a correction.
+    slots that were named themselves (改日期); `correcting` whether the words are those of a correction. `coverage` is
+    the share of the characters that belong to mentions, 0 to 1.
     """
 
     intents: tuple[tuple[str, float], ...]
@@ -35,6 +37,7 @@ class Understanding:
     silent: bool
     spoken: bool
     correcting: bool
+    coverage: float
     now: datetime
 
     def wants(self, intent: str) -> bool:
@@ -69,6 +72,8 @@ class Nlu:
         heard = listen(utterance)
         sounds = sounds_of(heard) if heard.spoken else None
         mentions = self._mentions(heard, sounds, asked, now)
+        if self._matcher.is_whole(heard):  # 是的 is a yes, whatever it may sound like besides
+            mentions = [mention for mention in mentions if mention.confidence >= _WHOLE]
         intents = self._matcher.rank(heard, sounds, mentions)
         if asked in self._people:
             mentions = self._with_bare_name(heard, sounds, mentions, intents, asked, now)
@@ -79,6 +84,7 @@ class Nlu:
             silent=heard.silent,
             spoken=heard.spoken,
             correcting=bool(_CORRECTION.search(heard.text)),
+            coverage=_coverage(heard, mentions),
             now=now,
         )
 
@@ -122,6 +128,12 @@ class Nlu:
             matches = self._label_sounds.find(sounds, min_score=_LABEL_SCORE, most=1)
             found = [self._labels[match.word] for match in matches if match.spelled]
         return tuple(dict.fromkeys(found))
+
+
+def _coverage(heard: Heard, mentions: Sequence[Mention]) -> float:
+    said = [index for index, character in enumerate(heard.text) if character.isalnum()]
+    covered = [index for index in said if any(mention.start <= index < mention.end for mention in mentions)]
+    return len(covered) / len(said) if said else 0.0
 
 
 def _without(heard: Heard, mentions: Sequence[Mention]) -> Heard:

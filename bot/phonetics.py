@@ -24,7 +24,7 @@ Costs = npt.NDArray[np.float32]
 DELETION = 0.75  # a syllable of the word that was not heard
 INSERTION = 0.55  # a syllable heard inside the word that does not belong there
 HOMOPHONE = 0.03  # right syllable, wrong character: hardly worse than right, but the right one wins
-LATTICE = 0.25  # at most this much for a candidate that the recogniser liked less
+LATTICE = 0.4  # at most this much for a candidate that the recogniser liked less
 
 _DIGITS = dict(zip("0123456789", ["ling", "yi", "er", "san", "si", "wu", "liu", "qi", "ba", "jiu"], strict=True))
 
@@ -83,9 +83,12 @@ _FOLDED_INITIAL = {"zh": "z", "ch": "c", "sh": "s", "n": "l", "f": "h", "r": "l"
 _OPAQUE = -1
 
 
+_CONFUSED = ("p t", "t k", "p k", "b d", "d g", "b g")  # by recognisers rather than by people
+
+
 def _initial_costs() -> Costs:
     costs = np.full((len(_INITIALS), len(_INITIALS)), 0.6, dtype=np.float32)
-    for pairs, cost in ((_RELATED, 0.35), (_NEAR, 0.12)):
+    for pairs, cost in ((_CONFUSED, 0.45), (_RELATED, 0.35), (_NEAR, 0.12)):
         for pair in pairs:
             one, other = (_INITIAL_INDEX[name] for name in pair.split())
             costs[one, other] = costs[other, one] = cost
@@ -167,7 +170,8 @@ class Sounds:
     """The readable characters of one utterance and how each may sound.
 
     `positions` maps them to the utterance's characters. The arrays are (characters, readings): initial and final
-    indices (_OPAQUE where unused) and the penalty of taking that reading.
+    indices (_OPAQUE where unused) and the penalty of taking that reading. `options` are the characters themselves
+    that may have been meant, with theirs.
     """
 
     text: str
@@ -175,7 +179,7 @@ class Sounds:
     initials: npt.NDArray[np.int64]
     finals: npt.NDArray[np.int64]
     penalties: Costs
-    options: tuple[tuple[str, ...], ...]
+    options: tuple[tuple[tuple[str, float], ...], ...]
 
 
 def sounds_of(heard: Heard) -> Sounds:
@@ -184,16 +188,19 @@ def sounds_of(heard: Heard) -> Sounds:
     text = "".join(heard.text[index] for index in positions)
     context = syllables(text)
     rows: list[list[tuple[int, int, float]]] = []
-    options: list[tuple[str, ...]] = []
+    options: list[tuple[tuple[str, float], ...]] = []
     for character, syllable, position in zip(text, context, positions, strict=True):
         row = [(*_parts(reading), 0.0) for reading in dict.fromkeys((syllable, *readings(character)))]
-        others = [pair for pair in heard.candidates[position] if pair[1] >= 0.01][:4]
         best = max(heard.certainty[position], 0.01)
-        for other, probability in others:
-            penalty = LATTICE * (1 - min(1.0, probability / best))
+        others = [
+            (other, LATTICE * (1 - min(1.0, probability / best)))
+            for other, probability in heard.candidates[position][:4]
+            if probability >= 0.01
+        ]
+        for other, penalty in others:
             row += [(*_parts(reading), penalty) for reading in readings(other)]
         rows.append(row)
-        options.append((character, *(other for other, _ in others)))
+        options.append(((character, 0.0), *others))
     width = max((len(row) for row in rows), default=1)
     table = np.full((len(rows), width, 3), _OPAQUE, dtype=np.float64)
     for index, row in enumerate(rows):
@@ -277,9 +284,9 @@ class SoundLexicon:
         for unit, character in enumerate(self._characters):
             index[character].append(unit)
         for position, options in enumerate(sounds.options):
-            for rank, option in enumerate(options):
+            for option, penalty in options:
                 for unit in index.get(option, ()):
-                    costs[unit, position] = min(costs[unit, position], 0.0 if rank == 0 else HOMOPHONE)
+                    costs[unit, position] = min(costs[unit, position], penalty)
         return costs
 
     def _locate(self, row: int, costs: Costs, sounds: Sounds, last: int) -> SoundMatch:

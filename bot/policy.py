@@ -25,6 +25,10 @@ MAX_ASKED = 3
 """One question is put at most so often in a row; then the bot says how else to go on."""
 
 
+MOSTLY_VALUES = 0.6
+"""An utterance of which so much is values begins their task, although nobody asked: 后天下午."""
+
+
 class Policy:
     """The dialogue policy of one domain. Immutable, safe to share."""
 
@@ -154,8 +158,7 @@ class _Turn:
             return None
         frame = self._state.frame
         if frame is None:
-            opened = [self._domain.slots[m.slot].opens for m in self._heard.mentions if not m.negated]
-            task = self._domain.task_of(self._heard.top) or next(filter(None, opened), "")
+            task = self._task_of_values()
             if not task:
                 return None
             frame = self._open(task)
@@ -264,6 +267,15 @@ class _Turn:
 
     def _say(self, name: str, **values: str) -> None:
         self._said.append(self._wording.phrase(name, self._state.turn, **values))
+
+    def _task_of_values(self) -> str:
+        """Return the task that values said out of the blue belong to, "" for none."""
+        opened = (self._domain.slots[m.slot].opens for m in self._heard.mentions if not m.negated)
+        task = self._domain.task_of(self._heard.top) or next(filter(None, opened), "")
+        if task or self._heard.top or self._heard.coverage < MOSTLY_VALUES:
+            return task
+        slots = {mention.slot for mention in self._heard.mentions}
+        return next((name for name, model in self._domain.tasks.items() if slots <= set(model.slots)), "")
 
     def _about_cancelling(self) -> Question:
         """Return the question whether to cancel; it keeps the slot it interrupts, which may be answered instead."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.heard import Heard
@@ -12,6 +12,7 @@ from bot.phonetics import SoundLexicon, Sounds
 from bot.slots.mention import How, Mention, believable, negate, pick, sound_confidence, sound_gain, spelled_confidence
 
 _HINT_DISCOUNT = 0.1
+_DOUBTED = 0.8  # below SURE, so that it is asked about
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,11 @@ class ChoiceReader:
     def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the values named; see SlotReader."""
         found = self._by_spelling(heard)
+        rivals: list[Mention] = []
         if sounds is not None:
-            found += self._by_sound(heard, sounds, asked=asked)
-        picked = pick(found)
+            near, rivals = self._by_sound(heard, sounds, asked=asked)
+            found += near
+        picked = [_doubted(mention, rivals) for mention in pick(found)]
         if any(mention.how != "hint" for mention in picked):
             picked = [mention for mention in picked if mention.how != "hint"]
         return negate(heard, picked)
@@ -70,16 +73,18 @@ class ChoiceReader:
                 found.append(self._mention(heard, choice, match.span(), confidence, "spelled", len(match[0]), match[0]))
         return found
 
-    def _by_sound(self, heard: Heard, sounds: Sounds, *, asked: bool) -> list[Mention]:
-        found = []
+    def _by_sound(self, heard: Heard, sounds: Sounds, *, asked: bool) -> tuple[list[Mention], list[Mention]]:
+        """Return what is near enough to be meant, and all that is near at all."""
+        near, all_found = [], []
         for match in self._lexicon.find(sounds, min_score=0.7):
             choice, how = self._words[match.word]
+            way: How = "hint" if how == "hint" else "sound"
+            span = (match.start, match.end)
+            mention = self._mention(heard, choice, span, sound_confidence(match), way, sound_gain(match), match.word)
+            all_found.append(mention)
             if believable(match, asked=asked):
-                gain = sound_gain(match)
-                confidence = sound_confidence(match)
-                way: How = "hint" if how == "hint" else "sound"
-                found.append(self._mention(heard, choice, (match.start, match.end), confidence, way, gain, match.word))
-        return found
+                near.append(mention)
+        return near, all_found
 
     def _mention(
         self, heard: Heard, choice: Choice, span: tuple[int, int], confidence: float, how: How, gain: float, word: str
@@ -97,3 +102,16 @@ class ChoiceReader:
             problem="choice_refused" if choice.refuse else "",
             details={"value": choice.value, "reason": choice.refuse, "word": word},
         )
+
+
+def _doubted(mention: Mention, near: Sequence[Mention]) -> Mention:
+    """Lower the confidence of a short word heard where a longer one may have been said: 提附科 is 妇科, or 皮肤科."""
+    covering = [other for other in near if other.start <= mention.start and other.end >= mention.end]
+    rivals = [other for other in covering if other.value != mention.value and _length(other) > _length(mention)]
+    if mention.how != "sound" or not rivals:
+        return mention
+    return replace(mention, confidence=min(mention.confidence, _DOUBTED))
+
+
+def _length(mention: Mention) -> int:
+    return mention.end - mention.start

@@ -19,6 +19,7 @@ _MOBILE = re.compile(r"1[3-9]\d{9}")
 _LEAST = 7  # fewer digits in a row are not taken for a phone number unless one was asked for
 _LEAST_ASKED = 4
 _NEAR = 0.15
+_REPAIRED = 0.7  # below SURE, so that it is asked about
 
 
 class PhoneReader:
@@ -42,7 +43,10 @@ class PhoneReader:
 
     def _mention(self, heard: Heard, start: int, end: int, digits: list[str]) -> Mention:
         number, exact = _trim(heard.text[start:end], digits[start:end])
+        confidence = 1.0 if exact or not heard.spoken else 0.9
         problem = ""
+        if heard.spoken and (repaired := _without_repetition(number)):
+            number, confidence = repaired, _REPAIRED
         if len(number) != LENGTH:
             problem = "phone_length"
         elif not _MOBILE.fullmatch(number):
@@ -53,7 +57,7 @@ class PhoneReader:
             said=heard.shown[start:end],
             start=start,
             end=end,
-            confidence=1.0 if exact or not heard.spoken else 0.9,
+            confidence=confidence,
             how="spelled" if exact else "sound",
             gain=float(end - start + 1),
             problem=problem,
@@ -115,3 +119,12 @@ def _trim(text: str, digits: list[str]) -> tuple[str, bool]:
     if len(number) == LENGTH + 2 and number.startswith("86"):
         number = number[2:]
     return number, all(written for _, written in pairs)
+
+
+def _without_repetition(number: str) -> str:
+    """Return the number that is left when a digit heard twice counts once, "" unless there is exactly one such."""
+    if len(number) != LENGTH + 1:
+        return ""
+    shorter = {number[:i] + number[i + 1 :] for i in range(LENGTH) if number[i] == number[i + 1]}
+    possible = [one for one in shorter if _MOBILE.fullmatch(one)]
+    return possible[0] if len(possible) == 1 else ""

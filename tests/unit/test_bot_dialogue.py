@@ -211,7 +211,6 @@ def test_extreme_texts_are_answered(dialogue: Dialogue, text: str, source: str) 
 
 def test_two_confirmations_at_the_same_moment_book_once(dialogue: Dialogue, engine: Engine, tmp_path: Path) -> None:
     summary = say(dialogue, ALL_AT_ONCE)
-    say(dialogue, "我叫李娜，电话13800138000，后天下午挂皮肤科", "取消")
     rival = dialogue_on(create_engine(f"sqlite:///{tmp_path / 'bookings.db'}"))
     rivals = iter([rival])
 
@@ -243,3 +242,10 @@ def test_a_state_that_speaks_of_what_the_domain_has_lost_begins_anew(dialogue: D
 
 def test_a_slot_may_have_its_own_words_to_confirm_with(dialogue: Dialogue) -> None:
     assert say(dialogue, "后天下午挂皮肤科", "豆豆").texts == ("病人叫豆豆，对吗？",)
+
+
+def test_a_plain_yes_is_a_yes_whatever_else_the_recogniser_considered(dialogue: Dialogue) -> None:
+    alternatives = ((("是", 0.4), ("骨", 0.38)), (("的", 0.4), ("科", 0.38)))
+    summary = say(dialogue, ALL_AT_ONCE)
+    heard = Utterance("是的", "spoken", 0.4, alternatives)
+    assert dialogue.respond(heard, summary.state).actions == ("book_appointment",)

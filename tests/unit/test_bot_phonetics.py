@@ -62,9 +62,11 @@ def test_the_score_falls_with_the_distance() -> None:
 
 
 def test_the_recognisers_second_choice_counts() -> None:
-    alternatives = ((("谷", 0.5), ("卷", 0.01)), (("歌", 0.4), ("科", 0.35)))
+    likely = ((("谷", 0.5), ("卷", 0.01)), (("歌", 0.4), ("科", 0.35)))
+    unlikely = ((("谷", 0.5), ("卷", 0.01)), (("歌", 0.9), ("科", 0.02)))
     assert find(["眼科", "骨科"], "谷歌", 0.9) == []
-    assert find(["眼科", "骨科"], "谷歌", 0.9, confidence=0.5, alternatives=alternatives) == [("骨科", 0, 2)]
+    assert find(["眼科", "骨科"], "谷歌", 0.9, confidence=0.5, alternatives=likely) == [("骨科", 0, 2)]
+    assert find(["眼科", "骨科"], "谷歌", 0.9, confidence=0.5, alternatives=unlikely) == []
 
 
 @pytest.mark.parametrize("text", ["", "，。", "hello", "🙂"])

@@ -142,6 +142,18 @@ def test_a_wrong_phone_number_says_what_is_wrong(text: str, problem: str, count:
     assert (mention.value, mention.problem, mention.details["count"]) == ("", problem, count)
 
 
+def test_a_digit_heard_twice_is_left_out_but_doubted() -> None:
+    (heard,) = read(PhoneReader("phone"), "幺五五九六二三四七八零幺", spoken=True)
+    (typed,) = read(PhoneReader("phone"), "155962347801")
+    assert (heard.value, heard.confidence < 0.85) == ("15962347801", True)
+    assert typed.problem == "phone_length"
+
+
+def test_a_misheard_character_does_not_break_a_number_in_two() -> None:
+    (mention,) = read(PhoneReader("phone"), "幺五七零六四桩三零四四", spoken=True)
+    assert mention.details["count"] == "10"
+
+
 def test_few_digits_are_no_phone_number_unless_one_was_asked_for() -> None:
     assert read(PhoneReader("phone"), "一三八零零", asked=False) == []
     assert read(PhoneReader("phone"), "一三八零零")[0].problem == "phone_length"
@@ -229,6 +241,12 @@ def test_a_spoken_choice_is_found_by_its_sound(text: str) -> None:
 @pytest.mark.parametrize("text", ["挂内科", "花内科"])
 def test_a_word_spelled_right_wins_over_one_that_nearly_sounds_right(text: str) -> None:
     assert [mention.value for mention in read(DEPARTMENTS, text, spoken=True)] == ["内科"]
+
+
+def test_a_short_word_inside_what_may_be_a_longer_one_is_doubted() -> None:
+    reader = ChoiceReader("department", [Choice("皮肤科"), Choice("妇科")])
+    assert read(reader, "看妇科", spoken=True)[0].confidence >= 0.85
+    assert read(reader, "看提附科", spoken=True)[0].confidence < 0.85
 
 
 def test_a_choice_that_cannot_be_had_says_why() -> None:
