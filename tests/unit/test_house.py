@@ -1,0 +1,129 @@
+"""What holds for the repository as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README_zh.md")
+REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("this copy of the source is not a git checkout")
+    return [path for name in listed.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def requirement_lines(name: str) -> list[str]:
+    lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text("utf-8").splitlines()]
+    return [line for line in lines if line]
+
+
+def leaves(texts: dict[str, object], prefix: str = "") -> set[str]:
+    found: set[str] = set()
+    for key, value in texts.items():
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
+    return found
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_every_requirement_is_pinned_to_one_version(name: str) -> None:
+    loose = [
+        line
+        for line in requirement_lines(name)
+        if not line.startswith("-r ") and not re.fullmatch(r"[\w.-]+(\[[\w,]+\])?==[\w.]+( ?;.+)?", line)
+    ]
+    assert loose == []
+
+
+def test_a_package_has_the_same_pin_in_every_requirements_file() -> None:
+    pins: dict[str, set[str]] = {}
+    for name in REQUIREMENTS:
+        for line in requirement_lines(name):
+            if "==" in line:
+                package, _, version = line.partition("==")
+                pins.setdefault(package.lower().replace("_", "-"), set()).add(version)
+    assert {package: found for package, found in pins.items() if len(found) > 1} == {}
+
+
+def test_running_the_app_installs_no_torch() -> None:
+    assert not [line for line in requirement_lines("requirements.txt") if line.startswith(("torch", "funasr"))]
+
+
+def test_the_space_gets_the_gradio_that_is_tested() -> None:
+    front_matter = yaml.safe_load((ROOT / "README.md").read_text("utf-8").split("---\n")[1])
+    assert f"gradio=={front_matter['sdk_version']}" in requirement_lines("requirements.txt")
+    assert (ROOT / front_matter["app_file"]).is_file()
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_commands_of_the_readme_can_be_started(readme: str) -> None:
+    commands = set(re.findall(r"(?m)^(scripts/\w+)", (ROOT / readme).read_text("utf-8")))
+    assert commands >= {"scripts/run", "scripts/test"}
+    assert [command for command in commands if not os.access(ROOT / command, os.X_OK)] == []
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_links_of_the_readme_lead_somewhere(readme: str) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)\)", (ROOT / readme).read_text("utf-8"))
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_readme_explains_every_setting_and_no_other(readme: str) -> None:
+    rows = re.findall(r"(?m)^\| `TINGSHUO_(\w+)` \|", (ROOT / readme).read_text("utf-8"))
+    assert rows == [name.upper() for name in Settings.model_fields]
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_readme_gives_the_defaults_that_numbers_have(readme: str) -> None:
+    rows = re.findall(r"(?m)^\| `TINGSHUO_(\w+)` \| ([\d.]+) \|", (ROOT / readme).read_text("utf-8"))
+    settings = Settings(_env_file=None)
+    wrong = {
+        name: shown
+        for name, shown in rows
+        if name != "WORKERS" and float(shown) != float(getattr(settings, name.lower()))
+    }
+    assert wrong == {}
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    chinese, english = (
+        leaves(json.loads((ROOT / "assets" / "locales" / f"{language}.json").read_text("utf-8")))
+        for language in ("zh", "en")
+    )
+    assert chinese == english
+
+
+def test_no_file_in_git_is_too_large_for_a_clone() -> None:
+    assert [str(path) for path in tracked_files() if path.stat().st_size > 30 * 2**20] == []
+
+
+def test_the_embedded_models_stay_small() -> None:
+    weights = [path for path in (ROOT / "models" / "embedded").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in weights) < 50 * 2**20
+    paraformer = [path for path in weights if path.parent.name == "paraformer"]
+    assert 0 < sum(path.stat().st_size for path in paraformer) <= 35 * 2**20
+
+
+def test_only_rooms_that_may_know_each_other_do() -> None:
+    forbidden = {"asr": ("app", "bot"), "bot": ("app", "asr")}
+    crossings = [
+        f"{path.relative_to(ROOT)}: {line}"
+        for room, others in forbidden.items()
+        for path in (ROOT / room).rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if re.match(rf"\s*(from|import) ({'|'.join(others)})\b", line)
+    ]
+    assert crossings == []
