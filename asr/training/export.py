@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 import yaml
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from asr.training.features import DROPPED_FRAMES, TAIL_SECONDS
 from asr.training.model import FRAME_SECONDS, STACK, EmbeddedParaformer, ModelConfig
+from asr.training.quantise import quantise
 from asr.training.text import Vocabulary
 from asr.training.whisper import N_MELS, WhisperEncoder
 
@@ -93,21 +93,6 @@ def export(encoder: WhisperEncoder, model: EmbeddedParaformer, vocabulary: Vocab
     _write_config(folder)
     vocabulary.save(folder)
     (folder / "syllables.json").unlink()
-
-
-def quantise(source: Path, target: Path) -> None:
-    """Weights of matrix products to int8, one scale per output channel; activations are quantised as they come.
-
-    Unsigned weights, because signed ones overflow on processors with AVX2 but without VNNI.
-    """
-    quantize_dynamic(
-        source,
-        target,
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        weight_type=QuantType.QUInt8,
-        extra_options={"MatMulConstBOnly": True},
-    )
 
 
 def _export_graph(

@@ -27,6 +27,8 @@ TAIL_SECONDS = 0.5
 """Silence that the front end appends: without it the last frames' features drift."""
 DROPPED_FRAMES = 18
 """Encoder frames of that tail that carry nothing and are cut off again (0.36 of its 0.5 s)."""
+ALONE = 3
+"""One word in so many is also learnt alone, for answers of one word."""
 _GROUP = 16
 _BATCH = 4
 
@@ -47,7 +49,7 @@ def clean_items(clips: list[Clip]) -> list[Item]:
 
 
 def training_items(clips: list[Clip], seed: int, *, augmented: bool) -> list[Item]:
-    """One copy of the corpus: each sentence once, words in runs, a few sentences joined, and some non-speech.
+    """One copy of the corpus: each sentence, words alone and in runs, a few sentences joined, some non-speech.
 
     Args:
         clips: the corpus; those of kind ``hsk-word`` are single words.
@@ -69,6 +71,7 @@ def training_items(clips: list[Clip], seed: int, *, augmented: bool) -> list[Ite
         return Item(id_, "".join(part.text for part in parts), make, warp)
 
     items = [item(clip.id, [clip], (0, 0)) for clip in sentences]
+    items += [item(clip.id, [clip], (0, 0), level=True) for clip in words[::ALONE]]
     items += [item(f"words-{seed}-{i}", run, (0.0, 0.25), level=True) for i, run in enumerate(group(words, rng, 2, 5))]
     joined = group(sentences, rng, 2, 5)[: len(sentences) // 20]
     items += [item(f"joined-{seed}-{i}", run, (0.05, 0.6)) for i, run in enumerate(joined)]

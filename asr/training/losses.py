@@ -54,7 +54,7 @@ def speech_loss(model: EmbeddedParaformer, batch: SpeechBatch, config: LossConfi
     acoustic = model.acoustic_norm(integrate(acoustics.frames, scaled, batch.counts.max()))
     syllable_logits = model.syllable_logits(acoustic)
     parts = {"ctc": _ctc_loss(model, acoustics, batch)}
-    parts["quantity"] = (total - batch.counts).abs().sum() / batch.counts.sum()
+    parts["quantity"] = (total - batch.counts).abs().sum() / batch.counts.sum().clamp(min=1)
     parts["syllable"] = _cross_entropy(syllable_logits, batch.syllables, mask & (batch.syllables > 0))
     deaf = torch.rand(len(total), device=total.device) < config.deaf
     embedded = model.embed(acoustic.masked_fill(deaf[:, None, None], 0.0), syllable_logits.float().softmax(-1).detach())

@@ -12,18 +12,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
+from asr.frontend import WhisperFrontend
 from asr.training import whisper
 from asr.training.corpus import Clip, is_han, read_manifest
 from asr.training.export import export, load_average
-from asr.training.features import FeatureSet, clean_items, extract, training_items
+from asr.training.features import TAIL_SECONDS, FeatureSet, clean_items, extract, training_items
 from asr.training.losses import LossConfig
 from asr.training.model import ModelConfig
+from asr.training.quantise import tame
 from asr.training.text import TextSet, Vocabulary, clauses, read_sentences
 from asr.training.trainer import TrainConfig, Trainer
 
 log = logging.getLogger(__name__)
+
+
+CALIBRATION_STEP = 200
+"""Of the corpus, one clip in so many is looked at for the range of activations before quantisation."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,10 @@ class Workshop:
 
     def export(self, folder: Path) -> None:
         """Write the ONNX files of the averaged weights to ``folder``."""
-        encoder = whisper.WhisperEncoder.load(self._weights)
+        frontend = WhisperFrontend(tail_padding=TAIL_SECONDS)
+        clips = self._clips(self.recipe.train)[::CALIBRATION_STEP]
+        mels = (torch.from_numpy(frontend(clip.samples())) for clip in clips)
+        encoder = tame(whisper.WhisperEncoder.load(self._weights), mels)
         export(encoder, load_average(self.work / "checkpoint.pt"), Vocabulary.load(self.work), folder)
 
     @property

@@ -46,7 +46,7 @@ class WhisperEncoder(nn.Module):
         super().__init__()
         self.conv1 = nn.Linear(N_MELS * 3, WIDTH)
         self.conv2 = nn.Linear(WIDTH * 3, WIDTH)
-        self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
+        self.layers = nn.ModuleList(EncoderLayer() for _ in range(LAYERS))
         self.norm = nn.LayerNorm(WIDTH)
 
     def forward(self, mel: Tensor, lengths: Tensor) -> Tensor:
@@ -83,7 +83,9 @@ class WhisperEncoder(nn.Module):
         return encoder.eval().requires_grad_(requires_grad=False)
 
 
-class _Layer(nn.Module):
+class EncoderLayer(nn.Module):
+    """Self-attention and a feed-forward part, each behind a layer norm and with a residual connection."""
+
     def __init__(self) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(WIDTH)
