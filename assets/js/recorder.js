@@ -5,6 +5,7 @@ import { Resampler } from "./resample.js";
 import { encodeWav, join } from "./wav.js";
 
 export const SAMPLE_RATE = 16_000;
+const WORKLET = new URL("./recorder-worklet.js", import.meta.url).href;
 const KEEP_WARM_MS = 4_000;
 const PRE_ROLL = 0.25; // seconds kept from before the press while the microphone is still open
 const TAIL_MS = 120; // what the microphone still holds when the button is let go
@@ -85,6 +86,8 @@ export class Recorder {
     if (reason) throw new MicrophoneError(reason);
     const context = makeContext(SAMPLE_RATE);
     context.resume();
+    // Both at once: what is said after the microphone is open and before the worklet is there would be lost.
+    const worklet = context.audioWorklet.addModule(WORKLET).catch((error) => error);
     let stream;
     try {
       // As the microphone hears it: noise suppression and gain control serve people's ears, and cost the
@@ -92,10 +95,12 @@ export class Recorder {
       stream = await navigator.mediaDevices.getUserMedia({
         audio: { channelCount: 1, echoCancellation: true, noiseSuppression: false, autoGainControl: false },
       });
+      const failure = await worklet;
+      if (failure) throw failure;
       this.graph = await connect(context, stream);
     } catch (error) {
       stream?.getTracks().forEach((track) => track.stop());
-      context.close();
+      if (context.state !== "closed") context.close();
       throw new MicrophoneError(reasonOf(error));
     }
     this.resampler = new Resampler(this.graph.context.sampleRate, SAMPLE_RATE);
@@ -181,9 +186,9 @@ async function connect(context, stream) {
     context.close();
     running = new AudioContext();
     running.resume();
+    await running.audioWorklet.addModule(WORKLET);
     source = running.createMediaStreamSource(stream);
   }
-  await running.audioWorklet.addModule(new URL("./recorder-worklet.js", import.meta.url).href);
   const node = new AudioWorkletNode(running, "tingshuo-recorder", {
     numberOfOutputs: 0,
     channelCount: 1,

@@ -28,8 +28,6 @@ export class Talk {
     const { button } = this;
     button.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || this.hold) return;
-      event.preventDefault();
-      button.focus({ preventScroll: true });
       button.setPointerCapture(event.pointerId);
       this.press({ pointer: event.pointerId, startY: event.clientY });
     });

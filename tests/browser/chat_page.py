@@ -21,10 +21,12 @@ class Microphone:
         self.silence()
 
     def hears(self, recording: Path) -> None:
-        """Put a recording before the microphone, with silence after it."""
+        """Put a recording before the microphone, with silence around it: a busy browser opens it late."""
         samples, sample_rate = soundfile.read(recording, dtype="float32")
-        self.seconds = len(samples) / sample_rate
-        soundfile.write(self.path, np.concatenate([samples, np.zeros(sample_rate * 20, np.float32)]), sample_rate)
+        before = np.zeros(sample_rate, np.float32)
+        after = np.zeros(sample_rate * 20, np.float32)
+        self.seconds = (len(before) + len(samples)) / sample_rate
+        soundfile.write(self.path, np.concatenate([before, samples, after]), sample_rate)
 
     def silence(self) -> None:
         soundfile.write(self.path, np.zeros(16_000 * 20, np.float32), 16_000)

@@ -19,7 +19,7 @@ def test_a_spoken_message_becomes_a_voice_bubble_with_its_text_and_is_answered(
 ) -> None:
     message = chat.speak(microphone, voice("book-when"))
 
-    expect(message.locator(".ts-voice .ts-seconds")).to_have_text(re.compile(r"^[2-4]″$"))
+    expect(message.locator(".ts-voice .ts-seconds")).to_have_text(re.compile(r"^[2-6]″$"))
     expect(chat.transcript(message)).to_have_text("明天上午")
     assert "明天" in chat.last_answer()
     assert "哪个科" in chat.last_answer()
@@ -114,11 +114,11 @@ def test_a_tap_is_too_short(chat: ChatPage) -> None:
 
 
 def test_the_recording_ends_by_itself_after_a_countdown(chat: ChatPage, microphone: Microphone, voice: Voice) -> None:
-    def two_seconds(route: Route) -> None:
+    def four_seconds(route: Route) -> None:
         config = route.fetch().json()
-        route.fulfill(body=json.dumps({**config, "max_record_seconds": 3}), content_type="application/json")
+        route.fulfill(body=json.dumps({**config, "max_record_seconds": 4}), content_type="application/json")
 
-    chat.page.route("**/api/config", two_seconds)
+    chat.page.route("**/api/config", four_seconds)
     chat.reload()
     microphone.hears(voice("book-when"))
 
