@@ -35,14 +35,14 @@ CALIBRATION_STEP = 200
 
 @dataclass(frozen=True)
 class Recipe:
-    """What config.yaml of a training run says; paths are relative to the data folder given beside it."""
+    """What config.yaml of a training run says; paths are relative to the data folder, or to where it runs."""
 
     train: str
     """Manifest of the speech to learn from."""
     held_out: dict[str, str]
     """Manifests to measure on after every epoch, by name."""
-    text: list[str]
-    """Files of text to learn from; see ``text.read_sentences`` for their kinds."""
+    text: dict[str, int]
+    """Files of text to learn from, and how many times each counts; ``text.read_sentences`` tells their kinds."""
     copies: int = 5
     """Versions of the corpus: one clean, the others augmented."""
     least_count: int = 8
@@ -144,9 +144,11 @@ class Workshop:
         return read_manifest(path, unpacked if unpacked.exists() else None)
 
     def _clauses(self) -> Iterator[str]:
-        for name in self.recipe.text:
-            for sentence in read_sentences(self.data / name):
-                yield from clauses(sentence)
+        for name, times in self.recipe.text.items():
+            path = self.data / name if (self.data / name).exists() else Path(name)
+            found = [clause for sentence in read_sentences(path) for clause in clauses(sentence)]
+            for _ in range(times):
+                yield from found
 
     def _unpacked(self, path: Path) -> Path:
         """Where the archives beside ``path`` are unpacked."""

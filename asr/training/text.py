@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cn2an
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from pypinyin import Style, lazy_pinyin
 
@@ -59,7 +60,14 @@ def _written_out(sentence: str) -> str:
 
 
 def read_sentences(path: Path) -> Iterator[str]:
-    """Texts of a file: JSON lines with ``text``, zipped CrossWOZ dialogues, a tagged corpus (词/n), or plain lines."""
+    """Texts of a file.
+
+    Its kind is told by its name and looks: JSON lines with ``text``, zipped CrossWOZ dialogues, YAML (every string in
+    it, as in a bot's domain), a tagged corpus (词/n), or plain lines.
+    """
+    if path.suffix == ".yaml":
+        yield from _strings(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return
     if path.name.endswith(".json.zip"):
         with zipfile.ZipFile(path) as archive:
             dialogues = json.loads(archive.read(path.name.removesuffix(".zip")))
@@ -74,6 +82,17 @@ def read_sentences(path: Path) -> Iterator[str]:
                 yield "".join(word for word in _TAGGED_WORD.findall(line)[1:])
             else:
                 yield line
+
+
+def _strings(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for value in node.values():
+            yield from _strings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _strings(value)
 
 
 def syllables(text: str) -> list[str]:

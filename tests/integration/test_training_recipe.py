@@ -67,7 +67,7 @@ def recipe(epochs: int, **training: object) -> dict[str, object]:
     return {
         "train": "speech/train.jsonl",
         "held_out": {"valid": "speech/valid.jsonl"},
-        "text": ["text.txt"],
+        "text": {"text.txt": 1},
         "copies": 2,
         "model": SIZES,
         "training": settings,
@@ -141,7 +141,7 @@ def test_copies_hold_every_sentence_and_silence_beside_it(corpus: Path, work: Pa
 
 def test_a_recipe_with_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
-    path.write_text("train: a.jsonl\nheld_out: {}\ntext: []\nepochs: 3\n", encoding="utf-8")
+    path.write_text("train: a.jsonl\nheld_out: {}\ntext: {}\nepochs: 3\n", encoding="utf-8")
     with pytest.raises(ValueError, match="epochs"):
         Recipe.read(path)
 

@@ -34,6 +34,7 @@ def test_clauses_with_other_scripts_and_single_characters_are_left_out() -> None
     [
         ("a.jsonl", '{"text": "今天下雨"}\n'),
         ("a.txt", "今天下雨\n"),
+        ("a.yaml", "ask: [今天下雨]\nlimit: 3\n"),
         ("a.txt", "19980101-01-001/m  今天/t  下雨/v  \n"),
     ],
 )
