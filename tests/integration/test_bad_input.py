@@ -8,6 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
@@ -85,7 +86,9 @@ def test_recordings_of_other_shapes_are_taken(chat: Chat, recording: bytes) -> N
 def test_what_phones_and_browsers_record_is_taken(chat: Chat, tmp_path: Path, suffix: str, codec: str) -> None:
     source, target = tmp_path / "tone.wav", tmp_path / f"tone.{suffix}"
     source.write_bytes(wav(1.0))
-    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", source, "-c:a", codec, target], check=True)
+    subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", source, "-c:a", codec, target], check=True
+    )
     spoken = [update for update in chat.say(target.read_bytes(), target.name) if update["role"] == "user"]
     assert spoken[-1]["status"] == "done"
 
