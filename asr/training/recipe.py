@@ -23,6 +23,7 @@ from asr.training.features import TAIL_SECONDS, FeatureSet, clean_items, extract
 from asr.training.losses import LossConfig
 from asr.training.model import ModelConfig
 from asr.training.quantise import tame
+from asr.training.speak import speak
 from asr.training.text import TextSet, Vocabulary, clauses, read_sentences
 from asr.training.trainer import TrainConfig, Trainer
 
@@ -37,12 +38,14 @@ CALIBRATION_STEP = 200
 class Recipe:
     """What config.yaml of a training run says; paths are relative to the data folder, or to where it runs."""
 
-    train: str
-    """Manifest of the speech to learn from."""
+    speech: list[str]
+    """Manifests of the speech to learn from; archives (.tar) beside them are unpacked."""
     held_out: dict[str, str]
     """Manifests to measure on after every epoch, by name."""
     text: dict[str, int]
     """Files of text to learn from, and how many times each counts; ``text.read_sentences`` tells their kinds."""
+    spoken: list[str] = field(default_factory=list)
+    """Manifests of sentences that are synthesised first, with ``voice`` and ``speed``."""
     copies: int = 5
     """Versions of the corpus: one clean, the others augmented."""
     least_count: int = 8
@@ -81,13 +84,15 @@ class Workshop:
         """Unpack the corpus, fetch Whisper's weights, build the vocabulary and encode the text."""
         for archive in sorted(self.data.glob("**/*.tar")):
             self._unpack(archive)
+        for manifest in self.recipe.spoken:
+            speak(self._path(manifest), self._spoken, self.work / "kokoro")
         if not self._weights.exists():
             log.info("downloading Whisper-base")
             whisper.download(self._weights)
         if (self.work / "text.npz").exists():
             return
         held_out = {clip.text for manifest in self.recipe.held_out.values() for clip in self._clips(manifest)}
-        spoken = [clip.text for clip in self._clips(self.recipe.train) if is_han(clip.text)]
+        spoken = [clip.text for clip in self._training_clips() if is_han(clip.text)]
         written = [clause for clause in self._clauses() if clause not in held_out]
         vocabulary = Vocabulary.build(spoken, written, self.recipe.least_count)
         vocabulary.save(self.work)
@@ -106,7 +111,7 @@ class Workshop:
         for name, manifest in self.recipe.held_out.items():
             if not self._copy(name).with_suffix(".bin").exists():
                 extract(clean_items(self._clips(manifest)), encoder, self._copy(name))
-        clips = self._clips(self.recipe.train)
+        clips = self._training_clips()
         for number in range(self.recipe.copies):
             if not self._copy(f"train{number}").with_suffix(".bin").exists():
                 log.info("encoding copy %s of %s", number + 1, self.recipe.copies)
@@ -126,7 +131,7 @@ class Workshop:
     def export(self, folder: Path) -> None:
         """Write the ONNX files of the averaged weights to ``folder``."""
         frontend = WhisperFrontend(tail_padding=TAIL_SECONDS)
-        clips = self._clips(self.recipe.train)[::CALIBRATION_STEP]
+        clips = self._training_clips()[::CALIBRATION_STEP]
         mels = (torch.from_numpy(frontend(clip.samples())) for clip in clips)
         encoder = tame(whisper.WhisperEncoder.load(self._weights), mels)
         export(encoder, load_average(self.work / "checkpoint.pt"), Vocabulary.load(self.work), folder)
@@ -138,6 +143,18 @@ class Workshop:
     def _copy(self, name: str) -> Path:
         return self.features / name
 
+    @property
+    def _spoken(self) -> Path:
+        return self.work / "spoken"
+
+    def _path(self, name: str) -> Path:
+        return self.data / name if (self.data / name).exists() else Path(name)
+
+    def _training_clips(self) -> list[Clip]:
+        recorded = [clip for manifest in self.recipe.speech for clip in self._clips(manifest)]
+        spoken = [clip for manifest in self.recipe.spoken for clip in read_manifest(self._path(manifest), self._spoken)]
+        return recorded + spoken
+
     def _clips(self, manifest: str) -> list[Clip]:
         path = self.data / manifest
         unpacked = self._unpacked(path)
@@ -145,8 +162,7 @@ class Workshop:
 
     def _clauses(self) -> Iterator[str]:
         for name, times in self.recipe.text.items():
-            path = self.data / name if (self.data / name).exists() else Path(name)
-            found = [clause for sentence in read_sentences(path) for clause in clauses(sentence)]
+            found = [clause for sentence in read_sentences(self._path(name)) for clause in clauses(sentence)]
             for _ in range(times):
                 yield from found
 

@@ -65,7 +65,7 @@ def work(tmp_path: Path, encoder: WhisperEncoder, monkeypatch: pytest.MonkeyPatc
 def recipe(epochs: int, **training: object) -> dict[str, object]:
     settings = {"epochs": epochs, "batch_frames": 2_000, "text_batch": 4, "warmup_steps": 2} | training
     return {
-        "train": "speech/train.jsonl",
+        "speech": ["speech/train.jsonl"],
         "held_out": {"valid": "speech/valid.jsonl"},
         "text": {"text.txt": 1},
         "copies": 2,
@@ -141,7 +141,7 @@ def test_copies_hold_every_sentence_and_silence_beside_it(corpus: Path, work: Pa
 
 def test_a_recipe_with_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
-    path.write_text("train: a.jsonl\nheld_out: {}\ntext: {}\nepochs: 3\n", encoding="utf-8")
+    path.write_text("speech: [a.jsonl]\nheld_out: {}\ntext: {}\nepochs: 3\n", encoding="utf-8")
     with pytest.raises(ValueError, match="epochs"):
         Recipe.read(path)
 
