@@ -107,7 +107,7 @@ export class Conversation {
   }
 
   draft(fields) {
-    const message = {
+    return {
       id: localId(),
       role: "user",
       status: "sending",
@@ -118,7 +118,6 @@ export class Conversation {
       created_at: new Date().toISOString(),
       ...fields,
     };
-    return message;
   }
 
   async send(message, blob, name) {
@@ -180,6 +179,11 @@ export class Conversation {
       await this.restart();
       this.local.set(message.id, entry);
       this.fail(message, new Error(t("conversation_gone")));
+      return;
+    }
+    if (error.status === 409) {
+      // It has not failed on the server: only its answer was lost on the way.
+      this.follow();
       return;
     }
     this.fail(message, lost ? new Error(t("connection_lost")) : error);

@@ -135,8 +135,8 @@ export class Recorder {
     await wait(TAIL_MS);
     await new Promise((done) => {
       this.flushed = done;
-      this.graph.node.port.postMessage("flush");
-      setTimeout(done, 300); // a suspended context never answers
+      this.graph?.node.port.postMessage("flush");
+      setTimeout(done, 300); // a suspended context never answers, nor does one that is closed
     });
     this.recording.push(this.resampler.flush());
     const samples = join(this.recording);

@@ -3,6 +3,7 @@
 import { MicrophoneError, Recorder } from "./recorder.js";
 
 const SHORTEST = 0.5; // seconds
+const ASKED_MS = 1_000; // a microphone that takes longer to open was asked for in a question to the person
 
 const TEXT_FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable=false])";
 
@@ -71,10 +72,12 @@ export class Talk {
 
   async press(hold) {
     this.hold = hold;
+    hold.pressed = performance.now();
     this.button.classList.add("ts-held");
     this.card.show({ byKeyboard: hold.pointer === null });
     this.events.begin();
     try {
+      await this.stopping; // the last syllable of the message before
       await this.recorder.open();
     } catch (error) {
       if (this.hold === hold) this.end();
@@ -85,7 +88,7 @@ export class Talk {
     if (this.hold !== hold) {
       // Let go while the browser was still asking.
       if (!this.hold) this.recorder.cancel();
-      if (!hold.cancelled) this.events.ready();
+      if (!hold.cancelled && performance.now() - hold.pressed > ASKED_MS) this.events.ready();
       return;
     }
     this.recorder.start();
@@ -113,8 +116,9 @@ export class Talk {
     hold.cancelled = cancel;
     this.end();
     if (hold.since === undefined) {
-      // press() is still waiting for the microphone; without a word from the browser this is just a tap.
+      // press() is still waiting for the microphone.
       if (cancel) this.events.cancelled();
+      else if (performance.now() - hold.pressed < SHORTEST * 1000) this.events.tooShort();
       return;
     }
     if (cancel) {
@@ -124,7 +128,8 @@ export class Talk {
       this.recorder.cancel();
       this.events.tooShort();
     } else {
-      const { blob, seconds } = await this.recorder.stop();
+      this.stopping = this.recorder.stop();
+      const { blob, seconds } = await this.stopping;
       this.events.recorded(blob, seconds);
     }
   }

@@ -11,7 +11,7 @@ export class Timeline {
     this.bubbles = new Map();
     this.list = element("div", { class: "ts-list", role: "log", "aria-live": "polite", "aria-label": t("messages") });
     this.replies = element("div", { class: "ts-replies", role: "group", "aria-label": t("quick_replies") });
-    this.node = element("main", { class: "ts-timeline", tabindex: "0", "aria-label": t("messages") }, this.list, this.replies);
+    this.node = element("section", { class: "ts-timeline", tabindex: "0", "aria-label": t("messages") }, this.list, this.replies);
     this.typing = typingBubble();
     // Bubbles grow when a transcript arrives, and the page shrinks under a phone's keyboard.
     new ResizeObserver(() => this.keepAtEnd()).observe(this.list);
