@@ -117,7 +117,8 @@ mark_up_to_date() {
     fingerprint "$@" >"$stamp"
 }
 
-pip_install() { "$PYTHON" -m pip install --quiet "$@"; }
+# --use-pep517: the pip that comes with Debian warns at length about packages of the old kind.
+pip_install() { "$PYTHON" -m pip install --quiet --use-pep517 "$@"; }
 
 install_failed() { fail "Installing the Python packages failed, see above. Start again to go on from here."; }
 

@@ -47,13 +47,13 @@ def test_every_requirement_is_pinned_to_one_version(name: str) -> None:
     assert loose == []
 
 
-def test_a_package_has_the_same_pin_in_every_requirements_file() -> None:
+def test_a_package_stands_once_in_a_file_and_with_the_same_pin_in_all() -> None:
     pins: dict[str, set[str]] = {}
     for name in REQUIREMENTS:
-        for line in requirement_lines(name):
-            if "==" in line:
-                package, _, version = line.partition("==")
-                pins.setdefault(package.lower().replace("_", "-"), set()).add(version)
+        packages = [line.partition("==")[0].lower().replace("_", "-") for line in requirement_lines(name)]
+        assert len(packages) == len(set(packages)), name
+        for line, package in zip(requirement_lines(name), packages, strict=True):
+            pins.setdefault(package, set()).add(line.partition("==")[2])
     assert {package: found for package, found in pins.items() if len(found) > 1} == {}
 
 
