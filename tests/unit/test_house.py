@@ -69,7 +69,7 @@ def test_the_space_gets_the_gradio_that_is_tested() -> None:
 
 @pytest.mark.parametrize("readme", READMES)
 def test_commands_of_the_readme_can_be_started(readme: str) -> None:
-    commands = set(re.findall(r"(?m)^(scripts/\w+)", (ROOT / readme).read_text("utf-8")))
+    commands = set(re.findall(r"(?m)^(scripts/[\w-]+)", (ROOT / readme).read_text("utf-8")))
     assert commands >= {"scripts/run", "scripts/test"}
     assert [command for command in commands if not os.access(ROOT / command, os.X_OK)] == []
 
