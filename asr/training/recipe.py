@@ -176,5 +176,7 @@ class Workshop:
         if not done.exists():
             target.mkdir(parents=True, exist_ok=True)
             with tarfile.open(archive) as file:
-                file.extractall(target, filter="data")
+                # An attribute and not the argument `filter`, which Python 3.11 has only from 3.11.4 on.
+                file.extraction_filter = getattr(tarfile, "data_filter", None)
+                file.extractall(target)
             done.touch()
