@@ -164,6 +164,8 @@ ensure_dev_packages() {
 ensure_browser() {
     local missing=()
     command -v chromium >/dev/null || missing+=(chromium)
+    # The node inside Playwright is linked with it, and the smallest systems leave it out.
+    "$PYTHON" -c "import ctypes; ctypes.CDLL('libatomic.so.1')" 2>/dev/null || missing+=(libatomic1)
     # Without a Chinese font every screenshot is full of empty boxes.
     fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fontconfig fonts-noto-cjk)
     [ ${#missing[@]} -eq 0 ] || install_system "The browser tests need Chromium and a Chinese font" "${missing[@]}"
