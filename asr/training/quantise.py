@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from asr.training.whisper import EncoderLayer, WhisperEncoder
 
-SMOOTHING = 0.7
+SMOOTHING = 0.85
 """Share of an activation's range that moves into the weights; SmoothQuant's alpha."""
-OUTLIERS = 16
+OUTLIERS = 48
 """Hidden units of every feed-forward part that stay in fp32."""
 
 
