@@ -18,7 +18,7 @@ import numpy as np
 from asr.decoding.automaton import HotwordScorer, Match, Pattern
 from asr.decoding.beam import BeamSettings, Scorer, search
 from asr.decoding.greedy import NOT_TEXT, UNKNOWN, Candidates, rank, tokens_of
-from asr.decoding.phonetic import PhoneticSettings, PhoneticWords, SoundMatch, SoundTable, exact_aliases
+from asr.decoding.phonetic import PhoneticSettings, PhoneticWords, SoundMatch, SoundTable, crowding, exact_aliases
 from asr.hotwords import DEFAULT_WEIGHT, EMPTY, Hotword, HotwordList
 from asr.posteriors import Posteriors
 from asr.transcript import Alternative, Change, Token, join_texts
@@ -219,7 +219,9 @@ def _patterns(hotwords: HotwordList, index: Mapping[str, int], bonus: float) -> 
     for hotword in hotwords:
         units = spell(hotword.word, index)
         if units is not None:
-            yield Pattern(hotword.word, units, bonus * len(units) * hotword.weight / DEFAULT_WEIGHT)
+            earned = bonus * len(units) * hotword.weight / DEFAULT_WEIGHT - crowding(len(hotwords))
+            if earned > 0:
+                yield Pattern(hotword.word, units, earned)
 
 
 def spell(word: str, index: Mapping[str, int]) -> tuple[int, ...] | None:

@@ -8,6 +8,7 @@ are found too that hold characters the model cannot write.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,16 @@ from asr.pinyin import near_class, readings, syllables
 from asr.posteriors import Array
 
 _FLOOR = 1e-6  # of a probability
+_SMALL = 100  # words; what a list of this size is given was chosen on the hotword set
+
+
+def crowding(words: int, strength: float = 1.0) -> float:
+    """Return what a word of a list pays for the list's length, in nats: 0 up to 100 words, then log(words / 100).
+
+    The more words there are, the likelier it is that one of them sounds like what was said by mere chance; with all
+    words equally likely beforehand, each has 1 / words of the probability.
+    """
+    return strength * math.log(max(1.0, words / _SMALL))
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class PhoneticSettings:
     near: float = 0.3
     price: float = 3.0
     bonus: float = 2.75
-    threshold: float = 0.3
+    threshold: float = 0.25
     sure: float = 0.95
 
 
@@ -59,27 +70,27 @@ class SoundTable:
     def __init__(self, units: Sequence[str]) -> None:
         """Read every unit; those that are no Chinese characters have no syllable."""
         self.unit_index = {unit: index for index, unit in enumerate(units)}
-        self.syllable_index: dict[str, int] = {}
-        pairs = [
-            (self.syllable_index.setdefault(syllable, len(self.syllable_index)), index)
-            for index, unit in enumerate(units)
-            for syllable in readings(unit)
-        ]
-        pairs.sort()
-        self._units = np.array([index for _, index in pairs], dtype=np.int64)
-        self._starts = np.searchsorted([syllable for syllable, _ in pairs], np.arange(len(self.syllable_index)))
-        classes: dict[str, int] = {}
-        self._classes = np.array(
-            [classes.setdefault(near_class(syllable), len(classes)) for syllable in self.syllable_index], dtype=np.int64
+        # Syllables of one class stand side by side, so that either sum is one over neighbours.
+        known = sorted({syllable for unit in units for syllable in readings(unit)}, key=lambda s: (near_class(s), s))
+        self.syllable_index = {syllable: index for index, syllable in enumerate(known)}
+        pairs = sorted(
+            (self.syllable_index[syllable], index) for index, unit in enumerate(units) for syllable in readings(unit)
         )
-        self._members = np.eye(len(classes), dtype=np.float32)[self._classes]  # (syllables, classes)
+        self._units = np.array([index for _, index in pairs], dtype=np.int64)
+        self._starts = np.searchsorted([syllable for syllable, _ in pairs], np.arange(len(known)))
+        classes = [near_class(syllable) for syllable in known]
+        first = [index for index, name in enumerate(classes) if not index or classes[index - 1] != name]
+        self._class_starts = np.array(first, dtype=np.int64)
+        self._classes = np.searchsorted(first, np.arange(len(known)), side="right") - 1
 
     def log_probs(self, log_probs: Array, near: float) -> Array:
         """Turn (N, V) log-probabilities of units into (N, S) of syllables, near sounds counted for a part."""
         if not len(self._units):
             return np.zeros((len(log_probs), 0), dtype=np.float32)
         alone = np.add.reduceat(np.exp(log_probs[:, self._units]), self._starts, axis=1)
-        likely = alone + near * ((alone @ self._members)[:, self._classes] - alone)
+        # No matrix product, though it is one: the threads of a BLAS wait for each other on a busy machine.
+        together = np.add.reduceat(alone, self._class_starts, axis=1)
+        likely = alone + near * (together[:, self._classes] - alone)
         return np.asarray(np.log(np.clip(likely, _FLOOR, 1.0)), dtype=np.float32)
 
 
@@ -99,6 +110,7 @@ class PhoneticWords:
         """Spell every word and alias in syllables; those with a character that has none are found by no sound."""
         self._table = table
         self._settings = settings
+        self._crowding = crowding(len(hotwords))
         cells: dict[tuple[int, int], int] = {}
         forms: dict[int, list[tuple[str, list[int], float]]] = {}
         for hotword in hotwords:
@@ -149,7 +161,7 @@ class PhoneticWords:
         if places <= 0:
             return []
         heard = np.zeros((places, len(forms.words)), dtype=np.float32)
-        gained = heard + settings.bonus * length * forms.weights
+        gained = heard + settings.bonus * length * forms.weights - self._crowding
         for step in range(length):
             heard += sounds[step : step + places, forms.cells[:, step]]
             gained += gains[step : step + places, forms.cells[:, step]]

@@ -14,6 +14,7 @@ from asr.decoding.automaton import HotwordScorer, Match, Pattern
 from asr.decoding.beam import BeamSettings, search
 from asr.decoding.greedy import rank
 from asr.decoding.hotwords import spell
+from asr.decoding.phonetic import crowding
 from asr.hotwords import EMPTY, HotwordList, parse_strictly
 from asr.pinyin import near_class, syllables
 from asr.posteriors import Posteriors
@@ -98,6 +99,14 @@ def test_a_heavier_word_needs_less_of_the_model() -> None:
     doubtful = heard({"进": 0.9}, {"静": 0.97, "境": 0.003})
     assert text_of(doubtful, "进境 1", LATTICE) == "进静"
     assert text_of(doubtful, "进境 100", LATTICE) == "进境"
+
+
+def test_a_word_of_a_long_list_has_to_be_heard_better() -> None:
+    posteriors = heard({"进": 0.9}, {"静": 0.9, "境": 0.05})
+    others = "\n".join(f"{chr(0x4E00 + number)}{chr(0x5E00 + number)}" for number in range(2000))
+    assert text_of(posteriors, "进境") == "进境"
+    assert text_of(posteriors, f"进境\n{others}") == "进静"
+    assert crowding(100) == 0.0 < crowding(1000) < crowding(5000)
 
 
 def test_half_a_word_earns_nothing() -> None:
