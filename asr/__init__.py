@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from asr.audio import Audio, AudioLimits, decode_audio, encode_wav
+from asr.decoding import Tier
+from asr.hotwords import Hotword, HotwordList
 from asr.recognizer import Recognizer, open_recognizer
-from asr.transcript import Alternative, Segment, Token, Transcript
+from asr.transcript import Alternative, Change, Segment, Token, Transcript
 
 __all__ = [
     "Alternative",
     "Audio",
     "AudioLimits",
+    "Change",
+    "Hotword",
+    "HotwordList",
     "Recognizer",
     "Segment",
+    "Tier",
     "Token",
     "Transcript",
     "decode_audio",

@@ -13,6 +13,7 @@
     ├── ModelError               a model folder cannot be used
     │   ├── ModelFileMissing     a file is not there
     │   └── ModelInvalid         a file is there and is wrong
+    ├── HotwordsInvalid          a list of hotwords breaks its rules
     └── RecognitionFailed        the model failed on a recording that was fine
 
 Every class has a `code`, stable for programs and for the texts shown to users, and every error has
@@ -107,6 +108,12 @@ class ModelInvalid(ModelError):
     """A model file is damaged or of a kind not known here; fetch it again or choose another folder."""
 
     code = "model_invalid"
+
+
+class HotwordsInvalid(AsrError):
+    """A list of hotwords breaks its rules; the message names line, column and reason, so mend that line."""
+
+    code = "hotwords_invalid"
 
 
 class RecognitionFailed(AsrError):

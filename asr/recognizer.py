@@ -7,9 +7,10 @@ from pathlib import Path
 import soxr
 
 from asr.audio import SAMPLE_RATE, Audio
-from asr.decoding import decode_greedily
+from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier
+from asr.hotwords import EMPTY, HotwordList
 from asr.paraformer import Paraformer
-from asr.transcript import Segment, Token, Transcript, join_texts
+from asr.transcript import Change, Segment, Token, Transcript, join_texts
 from asr.vad import SpeechSpan, VoiceActivityDetector, open_vad
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
@@ -19,13 +20,18 @@ _MIN_CONFIDENCE = 0.15  # mean over a segment; noise mostly gets no tokens at al
 
 
 class Recognizer:
-    """Voice activity detection, then Paraformer, then greedy decoding.
+    """Voice activity detection, then Paraformer, then decoding with hotwords.
 
     Stateless between calls and safe to share between threads; the same audio always gives the same transcript.
     """
 
     def __init__(
-        self, vad: VoiceActivityDetector, model: Paraformer, *, min_confidence: float = _MIN_CONFIDENCE
+        self,
+        vad: VoiceActivityDetector,
+        model: Paraformer,
+        *,
+        min_confidence: float = _MIN_CONFIDENCE,
+        hotword_settings: HotwordSettings | None = None,
     ) -> None:
         """Put the parts together; `open_recognizer` loads them from folders.
 
@@ -33,21 +39,33 @@ class Recognizer:
             vad: finds the speech.
             model: turns it into posteriors.
             min_confidence: a segment whose tokens' mean confidence is below this is taken for noise and left out.
+            hotword_settings: how hotwords are weighed; None is what was chosen on the hotword set.
         """
         self._vad = vad
         self._model = model
         self._min_confidence = min_confidence
+        self._decoder = HotwordDecoder(model.units, hotword_settings)
 
     @property
     def model_name(self) -> str:
         """The kind of the acoustic model, as its config.yaml names it."""
         return self._model.name
 
-    def transcribe(self, audio: Audio) -> Transcript:
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """The units that the model can write; `asr.hotwords.parse` takes it to report what it cannot."""
+        return frozenset(self._model.units)
+
+    def transcribe(
+        self, audio: Audio, hotwords: HotwordList = EMPTY, *, tiers: frozenset[Tier] = ALL_TIERS
+    ) -> Transcript:
         """Recognise what is said in `audio`.
 
         Args:
             audio: mono; resampled when it is not at 16 kHz.
+            hotwords: words to expect; what they changed is in the segments' `changes`.
+            tiers: the ways in which they may get into the text. This model has no hotword encoder, so that
+                `Tier.BIAS` does nothing.
 
         Returns:
             The transcript, without segments when nobody speaks (silence, noise, music).
@@ -62,9 +80,13 @@ class Recognizer:
         pieces = [samples[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)] for span in spans]
         segments = []
         for span, posteriors in zip(spans, self._model.posteriors(pieces), strict=True):
-            tokens = decode_greedily(posteriors, self._model.units, offset=span.start)
-            if self._is_speech(tokens):
-                segments.append(_segment(span, tokens))
+            tokens, changes = self._decoder.decode(posteriors, offset=span.start)
+            # Asked of what the model alone heard: a hotword must not bring noise to life.
+            if not self._is_speech(tokens):
+                continue
+            if hotwords:
+                tokens, changes = self._decoder.decode(posteriors, hotwords, offset=span.start, tiers=tiers)
+            segments.append(_segment(span, tokens, changes))
         return Transcript(tuple(segments), audio.seconds)
 
     def _is_speech(self, tokens: tuple[Token, ...]) -> bool:
@@ -91,5 +113,5 @@ def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = Non
     )
 
 
-def _segment(span: SpeechSpan, tokens: tuple[Token, ...]) -> Segment:
-    return Segment(join_texts(token.text for token in tokens), span.start, span.end, tokens)
+def _segment(span: SpeechSpan, tokens: tuple[Token, ...], changes: tuple[Change, ...]) -> Segment:
+    return Segment(join_texts(token.text for token in tokens), span.start, span.end, tokens, changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -20,7 +20,8 @@ class Token:
     """One recognised unit (a Mandarin character, or a piece of a Latin word).
 
     `start` and `end` are seconds from the start of the audio. `confidence` is the posterior probability of
-    `text`, 0 to 1. `alternatives` are the best candidates, most probable first, `text` itself among them.
+    `text`, 0 to 1; where a hotword was put, it is how sure its tier was. `alternatives` are the best candidates,
+    most probable first, `text` itself among them, or, where a hotword was put, that before those the model had.
     """
 
     text: str
@@ -31,6 +32,21 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A hotword that now stands where the model alone had `heard` something else.
+
+    `word` is at the tokens `start` to `end` (exclusive) of its segment; `tier` names what put it there: `bias`,
+    `lattice` or `phonetic`.
+    """
+
+    word: str
+    start: int
+    end: int
+    heard: str
+    tier: str
+
+
+@dataclass(frozen=True)
 class Segment:
     """One stretch of speech between two pauses; times are seconds from the start of the audio."""
 
@@ -38,6 +54,7 @@ class Segment:
     start: float
     end: float
     tokens: tuple[Token, ...]
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,11 @@ class Transcript:
         return tuple(token for segment in self.segments for token in segment.tokens)
 
     @property
+    def changes(self) -> tuple[Change, ...]:
+        """What hotwords changed in all segments, in order of time."""
+        return tuple(change for segment in self.segments for change in segment.changes)
+
+    @property
     def confidence(self) -> float:
         """Mean confidence of the tokens, 0 to 1; 0.0 when there are none."""
         tokens = self.tokens
@@ -73,6 +95,7 @@ class Transcript:
                     "start": segment.start,
                     "end": segment.end,
                     "tokens": [_token_to_dict(token) for token in segment.tokens],
+                    "changes": [asdict(change) for change in segment.changes],
                 }
                 for segment in self.segments
             ],
@@ -88,6 +111,8 @@ class Transcript:
                     start=float(segment["start"]),
                     end=float(segment["end"]),
                     tokens=tuple(_token_from_dict(token) for token in segment["tokens"]),
+                    # Transcripts stored before there were hotwords have none.
+                    changes=tuple(Change(**change) for change in segment.get("changes", ())),
                 )
                 for segment in data["segments"]
             ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asr.decoding.beam import Scorer
 from asr.decoding.greedy import decode_greedily
+from asr.decoding.hotwords import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier
 
-__all__ = ["decode_greedily"]
+__all__ = ["ALL_TIERS", "HotwordDecoder", "HotwordSettings", "Scorer", "Tier", "decode_greedily"]

@@ -12,7 +12,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from asr import Audio, Recognizer, decode_audio, encode_wav, open_recognizer
+from asr import Audio, Hotword, HotwordList, Recognizer, Tier, decode_audio, encode_wav, open_recognizer
 from asr.errors import ModelFileMissing
 from asr.evaluate import count_errors, evaluate, main, read_manifest
 from asr.paraformer import Paraformer
@@ -200,3 +200,37 @@ def test_evaluation_prints_json_and_the_wrong_sentences(command: Typer, clip: Au
     assert result["cer"] > 1.0
     assert result["threads"] == 1
     assert "完全不同" in done.stderr
+
+
+def test_a_hotword_changes_the_very_next_transcript(recognizer: Recognizer, clip: Audio) -> None:
+    plain = recognizer.transcribe(clip)
+    assert plain.changes == ()
+    first, second = plain.tokens[2].text, plain.tokens[3].text
+    others = [token.alternatives[1].text for token in plain.tokens[2:4]]
+    word = others[0] + others[1]
+    changed = recognizer.transcribe(clip, HotwordList((Hotword(word, 100),)), tiers=frozenset({Tier.LATTICE}))
+    assert [(change.word, change.heard, change.tier) for change in changed.changes] == [
+        (word, first + second, "lattice")
+    ]
+    assert word in changed.text
+    assert recognizer.transcribe(clip) == plain
+
+
+def test_hotwords_bring_no_noise_to_life(recognizer: Recognizer) -> None:
+    hotwords = HotwordList((Hotword("寻腔", 100), Hotword("的", 100)))
+    samples = np.clip(noise(1)() * 0.9, -1, 1).astype(np.float32)
+    assert recognizer.transcribe(Audio(samples), hotwords).text == ""
+
+
+def test_evaluation_measures_what_hotwords_gain(command: Typer, data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("姜欣子 40\n崂山\n")
+    manifest = str(data_dir / "speech" / "manifest.jsonl")
+    options = [manifest, "--hotwords", str(tmp_path / "words.txt")]
+    done = CliRunner().invoke(command, [*options, "--json", "--errors"])
+    assert done.exit_code == 0
+    (result,) = json.loads(done.stdout)
+    assert (result["words"], result["expected"], result["quiet"]) == (2, 1, 5)
+    assert result["recall"] >= result["recall_without"]
+    done = CliRunner().invoke(command, [*options, "--tier", "phonetic"])
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1].startswith("| manifest.jsonl | 2 |")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from asr.transcript import Alternative, Segment, Token, Transcript, join_texts
+from asr.transcript import Alternative, Change, Segment, Token, Transcript, join_texts
 
 
 def transcript() -> Transcript:
@@ -14,7 +14,10 @@ def transcript() -> Transcript:
         Token("你", 0.1, 0.3, 0.9, (Alternative("你", 0.9), Alternative("泥", 0.05))),
         Token("好", 0.3, 0.5, 0.7),
     )
-    return Transcript((Segment("你好", 0.0, 0.6, tokens), Segment("吗", 1.0, 1.2, (Token("吗", 1.0, 1.1, 0.5),))), 2.0)
+    changes = (Change("你好", 0, 2, "泥好", "lattice"),)
+    return Transcript(
+        (Segment("你好", 0.0, 0.6, tokens, changes), Segment("吗", 1.0, 1.2, (Token("吗", 1.0, 1.1, 0.5),))), 2.0
+    )
 
 
 def test_text_and_tokens_are_those_of_all_segments() -> None:
@@ -53,3 +56,11 @@ def test_a_missing_field_is_a_key_error() -> None:
 )
 def test_latin_words_are_spaced_and_characters_are_not(texts: list[str], joined: str) -> None:
     assert join_texts(texts) == joined
+
+
+def test_transcripts_stored_before_there_were_hotwords_are_read() -> None:
+    data = transcript().to_dict()
+    for segment in data["segments"]:
+        del segment["changes"]
+    assert Transcript.from_dict(data).changes == ()
+    assert len(transcript().changes) == 1

@@ -1,0 +1,283 @@
+"""Decoding with hotwords: greedy candidates, then the lattice search, then what is found by sound.
+
+A list is made ready once and kept under its digest, so that a call costs only its search.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from threading import Lock
+
+import numpy as np
+
+from asr.decoding.automaton import HotwordScorer, Match, Pattern
+from asr.decoding.beam import BeamSettings, Scorer, search
+from asr.decoding.greedy import NOT_TEXT, UNKNOWN, Candidates, rank, tokens_of
+from asr.decoding.phonetic import PhoneticSettings, PhoneticWords, SoundMatch, SoundTable, crowding, exact_aliases
+from asr.hotwords import DEFAULT_WEIGHT, EMPTY, Hotword, HotwordList
+from asr.posteriors import Posteriors
+from asr.transcript import Alternative, Change, Token, join_texts
+
+_KEPT = 32  # lists made ready; a list of 5,000 words takes some 15 MB
+
+
+class Tier(StrEnum):
+    """The ways in which a hotword can get into a text; each can be used alone."""
+
+    BIAS = "bias"
+    LATTICE = "lattice"
+    PHONETIC = "phonetic"
+
+
+ALL_TIERS = frozenset(Tier)
+
+
+@dataclass(frozen=True)
+class HotwordSettings:
+    """How hotwords are weighed; `bonus` is what a unit of a word of weight 20 earns in the lattice, in nats."""
+
+    bonus: float = 2.0
+    beam: BeamSettings = field(default_factory=BeamSettings)
+    phonetic: PhoneticSettings = field(default_factory=PhoneticSettings)
+
+
+class HotwordDecoder:
+    """Posteriors to tokens, for one vocabulary. Keeps nothing between calls but lists made ready; threads may share it.
+
+    With an empty list the result is that of greedy decoding, exactly.
+    """
+
+    def __init__(self, units: tuple[str, ...], settings: HotwordSettings | None = None) -> None:
+        """Take the vocabulary: the text of each of the model's units."""
+        self._units = units
+        self._settings = settings or HotwordSettings()
+        self._lists: OrderedDict[str, _Ready] = OrderedDict()
+        self._lock = Lock()
+
+    def decode(
+        self,
+        posteriors: Posteriors,
+        hotwords: HotwordList = EMPTY,
+        *,
+        offset: float = 0.0,
+        tiers: frozenset[Tier] = ALL_TIERS,
+    ) -> tuple[tuple[Token, ...], tuple[Change, ...]]:
+        """Decode one segment.
+
+        Args:
+            posteriors: of the segment, N positions over V units.
+            hotwords: the words to expect.
+            offset: seconds from the start of the audio to that of the segment.
+            tiers: the ways that may be taken.
+
+        Returns:
+            The tokens in order of time, and which hotwords were put where greedy decoding had something else.
+        """
+        ranked = rank(posteriors, self._units)
+        tokens = tokens_of(ranked, posteriors, self._units, offset=offset)
+        if not hotwords or not tokens:
+            return tokens, ()
+        ready = self._ready(hotwords)
+        line = _Line(list(tokens), [candidates.units[0] for candidates in ranked])
+        if Tier.LATTICE in tiers:
+            ready.search(line, ranked, posteriors)
+        if Tier.PHONETIC in tiers:
+            ready.correct(line, ranked, posteriors)
+        return line.finished()
+
+    def _ready(self, hotwords: HotwordList) -> _Ready:
+        with self._lock:
+            ready = self._lists.get(hotwords.digest)
+            if ready is None:
+                ready = _Ready(hotwords, self._units, self._sounds, self._settings)
+                self._lists[hotwords.digest] = ready
+                while len(self._lists) > _KEPT:
+                    self._lists.popitem(last=False)
+            self._lists.move_to_end(hotwords.digest)
+            return ready
+
+    @cached_property
+    def _sounds(self) -> SoundTable:
+        return SoundTable(self._units)
+
+
+@dataclass(frozen=True)
+class _Edit:
+    start: int
+    end: int
+    word: str
+    tier: Tier
+    tokens: tuple[Token, ...]
+
+
+class _Line:
+    """The tokens of one segment as the model wrote them, and the edits made to them so far."""
+
+    def __init__(self, tokens: list[Token], units: list[int]) -> None:
+        self.tokens = tokens
+        self.units = units
+        self.edits: list[_Edit] = []
+
+    def free(self, start: int, end: int) -> bool:
+        """Tell whether no edit touches the tokens `start` to `end`."""
+        return all(edit.end <= start or end <= edit.start for edit in self.edits)
+
+    def written(self, start: int, end: int) -> str:
+        """Return what the model wrote at the tokens `start` to `end`."""
+        return join_texts(token.text for token in self.tokens[start:end])
+
+    def in_context(self, hotword: Hotword, start: int, end: int) -> bool:
+        """Tell whether the tokens touch one of the contexts in which the word is not to be put."""
+        for context in hotword.contexts:
+            for first in range(max(0, start - len(context) + 1), end):
+                for last in range(first + 1, min(len(self.tokens), first + len(context)) + 1):
+                    if last > start and self.written(first, last) == context:
+                        return True
+        return False
+
+    def finished(self) -> tuple[tuple[Token, ...], tuple[Change, ...]]:
+        """Return the tokens after all edits, and the changes at their places in those."""
+        tokens: list[Token] = []
+        changes = []
+        done = 0
+        for edit in sorted(self.edits, key=lambda edit: edit.start):
+            tokens += self.tokens[done : edit.start]
+            heard = self.written(edit.start, edit.end)
+            changes.append(Change(edit.word, len(tokens), len(tokens) + len(edit.tokens), heard, str(edit.tier)))
+            tokens += edit.tokens
+            done = edit.end
+        return (*tokens, *self.tokens[done:]), tuple(changes)
+
+
+class _Ready:
+    """A list made ready for one vocabulary."""
+
+    def __init__(
+        self, hotwords: HotwordList, units: tuple[str, ...], sounds: SoundTable, settings: HotwordSettings
+    ) -> None:
+        self._units = units
+        self._settings = settings
+        self._by_word = {hotword.word: hotword for hotword in hotwords}
+        self._scorer = HotwordScorer(list(_patterns(hotwords, sounds.unit_index, settings.bonus)))
+        self._phonetic = PhoneticWords(hotwords, sounds, settings.phonetic)
+        self._aliases = exact_aliases(hotwords)
+        self._longest_alias = max(map(len, self._aliases), default=0)
+
+    def search(self, line: _Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
+        """Let the lattice search put words in."""
+        if not len(self._scorer.wanted):
+            return
+        scorers: list[Scorer] = [self._scorer]
+        chosen = search(ranked, posteriors.log_probs, scorers, self._settings.beam)
+        for match in self._scorer.find(chosen):
+            span = range(match.start, match.end)
+            hotword = self._by_word[match.word]
+            if all(chosen[i] == line.units[i] for i in span) or line.in_context(hotword, match.start, match.end):
+                continue
+            bonus = self._settings.bonus * hotword.weight / DEFAULT_WEIGHT
+            tokens = []
+            for place in span:
+                likely = float(posteriors.log_probs[ranked[place].row, chosen[place]])
+                text = self._units[chosen[place]]
+                tokens.append(_renamed(line.tokens[place], text, _raised(likely, bonus)))
+            line.edits.append(_Edit(match.start, match.end, match.word, Tier.LATTICE, tuple(tokens)))
+
+    def correct(self, line: _Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
+        """Put in words whose alias stands there, then words that sound like what stands there."""
+        # A hotword that the model got right by itself is not taken apart for another one.
+        right = self._scorer.find(line.units)
+        for start, end, word in self._written_aliases(line):
+            self._put(line, right, SoundMatch(word, start, end, 0.0, 1.0))
+        log_probs = posteriors.log_probs[[candidates.row for candidates in ranked]]
+        written = log_probs[np.arange(len(line.units)), line.units]
+        for match in self._phonetic.find(log_probs, written):
+            self._put(line, right, match)
+
+    def _put(self, line: _Line, right: Sequence[Match], found: SoundMatch) -> None:
+        start, end = found.start, found.end
+        if not line.free(start, end) or any(match.start < end and start < match.end for match in right):
+            return
+        if line.in_context(self._by_word[found.word], start, end) or line.written(start, end) == found.word:
+            return
+        tokens = tuple(_spread(found.word, line.tokens[start:end], found.probability))
+        line.edits.append(_Edit(start, end, found.word, Tier.PHONETIC, tokens))
+
+    def _written_aliases(self, line: _Line) -> Iterable[tuple[int, int, str]]:
+        for start in range(len(line.tokens) if self._aliases else 0):
+            for end in range(min(len(line.tokens), start + self._longest_alias), start, -1):
+                word = self._aliases.get(line.written(start, end))
+                if word is not None:
+                    yield start, end, word
+
+
+def _patterns(hotwords: HotwordList, index: Mapping[str, int], bonus: float) -> Iterable[Pattern]:
+    for hotword in hotwords:
+        units = spell(hotword.word, index)
+        if units is not None:
+            earned = bonus * len(units) * hotword.weight / DEFAULT_WEIGHT - crowding(len(hotwords))
+            if earned > 0:
+                yield Pattern(hotword.word, units, earned)
+
+
+def spell(word: str, index: Mapping[str, int]) -> tuple[int, ...] | None:
+    """Write a word in a model's units.
+
+    Args:
+        word: Chinese characters are units of their own; a Latin word is one unit, or pieces that end in "@@" up to
+            the last one (FunASR's English units), the longest first.
+        index: unit to its place in the vocabulary.
+
+    Returns:
+        The units, or None when the vocabulary cannot write the word.
+    """
+    units: list[int] = []
+    rest = word.lower()
+    while rest:
+        latin = 0
+        while latin < len(rest) and rest[latin].isascii():
+            latin += 1
+        size = latin or 1
+        if rest[:size] in index:
+            unit = rest[:size]
+        else:
+            size = next((n for n in range(latin - 1, 0, -1) if f"{rest[:n]}@@" in index), 0)
+            unit = f"{rest[:size]}@@"
+        if not size or unit in NOT_TEXT or unit == UNKNOWN:
+            return None
+        units.append(index[unit])
+        rest = rest[size:]
+    return tuple(units)
+
+
+def _raised(log_prob: float, bonus: float) -> float:
+    """Return the probability of a unit when its odds against all others are raised by `bonus` nats."""
+    probability = min(math.exp(log_prob), 1.0)
+    raised = probability * math.exp(min(bonus, 50.0))
+    return raised / (raised + 1.0 - probability)
+
+
+def _renamed(token: Token, text: str, confidence: float) -> Token:
+    """Write `text` at a token; what the model had there shares the probability that is left."""
+    others = [other for other in token.alternatives if other.text != text]
+    total = sum(other.probability for other in others)
+    left = min(1.0, (1.0 - confidence) / total) if total else 0.0
+    shrunk = [Alternative(other.text, other.probability * left) for other in others]
+    return replace(token, text=text, confidence=confidence, alternatives=(Alternative(text, confidence), *shrunk))
+
+
+def _spread(word: str, replaced: Sequence[Token], confidence: float) -> Iterable[Token]:
+    """Make the tokens of a word that takes the place of others: one a character, Latin words whole."""
+    texts = [word] if word.isascii() else list(word)
+    if len(texts) == len(replaced):
+        for text, token in zip(texts, replaced, strict=True):
+            yield _renamed(token, text, confidence)
+        return
+    start, end = replaced[0].start, replaced[-1].end
+    step = (end - start) / len(texts)
+    for number, text in enumerate(texts):
+        yield Token(text, start + number * step, start + (number + 1) * step, confidence)
