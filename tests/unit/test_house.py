@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,20 @@ def tracked_files() -> list[Path]:
 def requirement_lines(name: str) -> list[str]:
     lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text("utf-8").splitlines()]
     return [line for line in lines if line]
+
+
+def imported_packages(files: list[Path]) -> set[str]:
+    """The packages, by the names that pip knows them by, that these files import anywhere."""
+    modules: set[str] = set()
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.partition(".")[0])
+    modules -= {*sys.stdlib_module_names, "app", "asr", "bot"}
+    distributions = packages_distributions()
+    return {distributions.get(module, [module])[0].lower().replace("_", "-") for module in modules}
 
 
 def leaves(texts: dict[str, object], prefix: str = "") -> set[str]:
@@ -55,6 +72,14 @@ def test_a_package_stands_once_in_a_file_and_with_the_same_pin_in_all() -> None:
         for line, package in zip(requirement_lines(name), packages, strict=True):
             pins.setdefault(package, set()).add(line.partition("==")[2])
     assert {package: found for package, found in pins.items() if len(found) > 1} == {}
+
+
+def test_the_app_installs_what_it_imports_and_nothing_else() -> None:
+    rooms = [ROOT / "app.py", *(path for room in ("app", "asr", "bot") for path in (ROOT / room).rglob("*.py"))]
+    imported = imported_packages([path for path in rooms if ROOT / "asr" / "training" not in path.parents])
+    installed = {line.partition("==")[0].lower().replace("_", "-") for line in requirement_lines("requirements.txt")}
+    unnamed = {"python-multipart", "tzdata"}  # found by FastAPI and zoneinfo, which do not bring them
+    assert imported == installed - unnamed
 
 
 def test_running_the_app_installs_no_torch() -> None:
