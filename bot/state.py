@@ -7,7 +7,7 @@ an ISO 8601 date, eleven digits), so a stored dialogue survives a restart and an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, cast, get_args
 
 from bot.errors import StateInvalid, StateTooNew
@@ -54,6 +54,10 @@ class Frame:
     slots: Mapping[str, SlotValue] = field(default_factory=dict)
     checked: tuple[str, ...] = ()
     rejected: tuple[tuple[str, str], ...] = ()
+
+    def without(self, slot: str) -> Frame:
+        """Return the frame with `slot` empty."""
+        return replace(self, slots={name: value for name, value in self.slots.items() if name != slot})
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from sqlmodel import Session, create_engine, select
 
 from bot import Dialogue, DialogueState, Reply, Utterance, load_domain, open_dialogue
 from bot.actions import ActionRunner, Appointment
+from bot.course import MAX_ASKED
 from bot.errors import ActionUnknown, StateInvalid, StateTooNew
-from bot.policy import MAX_ASKED
 from bot.rehearsal import Script, play, read_scripts
 from bot.state import Frame, Question, SlotValue
 
