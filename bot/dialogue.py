@@ -35,16 +35,19 @@ class Dialogue:
         database: Path | Engine,
         clock: Clock | None = None,
         new_key: Callable[[], str] = lambda: secrets.token_hex(8),
+        *,
+        phonetic: bool = True,
     ) -> None:
         """Speak about `domain` and act on `database` (an SQLite file, made with its folder when absent, or an engine).
 
         `clock` gives the present time with its zone (default: now, in the domain's zone); `new_key` names a new
-        conversation. Raises ActionUnknown when a task of the domain names an action that does not exist.
+        conversation. `phonetic` off takes what was spoken by its spelling only, to measure what matching by sound
+        gives. Raises ActionUnknown when a task of the domain names an action that does not exist.
         """
         for task in domain.tasks.values():
             ActionRunner.check(task.action)
         self.domain = domain
-        self._nlu = Nlu(domain)
+        self._nlu = Nlu(domain, phonetic=phonetic)
         self._policy = Policy(domain)
         self._actions = ActionRunner(_engine(database) if isinstance(database, Path) else database)
         self._clock: Clock = clock or (lambda: datetime.now(ZoneInfo(domain.timezone)))

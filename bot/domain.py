@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bot.errors import DomainInvalid, DomainMissing
+from bot.words import Words
 
 _NAMED = re.compile(r"(?P<place>[a-z_]+(?:\.[a-z0-9_]+)*): ")
 
@@ -174,6 +175,7 @@ class Domain(_Strict):
     tasks: dict[Name, Task] = Field(min_length=1)
     intents: dict[Name, Intent]
     phrases: dict[Name, Variants]
+    words: Words
 
     @field_validator("timezone")
     @classmethod
@@ -253,7 +255,7 @@ def load_domain(source: str | Path) -> Domain:
         base_path = DOMAINS / f"{base}.yaml"
         common, common_node = _read(base_path)
         files.append((base_path, common_node))
-        for section in ("intents", "phrases"):
+        for section in ("intents", "phrases", "words"):
             if isinstance(own.get(section, {}), dict):
                 data[section] = {**common.get(section, {}), **(own.get(section) or {})}
     try:

@@ -12,11 +12,9 @@ from bot.heard import Heard, listen
 from bot.intents import CERTAIN, POSSIBLE, IntentMatcher
 from bot.phonetics import SoundLexicon, Sounds, sounds_of
 from bot.slots import Choice, ChoiceReader, DateReader, Mention, PersonReader, PhoneReader, SlotReader
-from bot.slots.mention import pick
+from bot.slots.mention import negate, negation_pattern, pick
 from bot.turn import Utterance
-
-_CORRECTION = re.compile(r"不对|不是|错了|改成|换成|改到|改为|改|换|应该是|还是|我说的是")
-
+from bot.words import Words
 
 _LABEL_SCORE = 0.9
 _WHOLE = 0.9
@@ -57,20 +55,23 @@ class Understanding:
 class Nlu:
     """Understands utterances of one domain. Immutable after construction, safe to share between threads."""
 
-    def __init__(self, domain: Domain) -> None:
-        """Build the readers of all slots and the index of the intents."""
-        self._readers = {name: _reader(name, slot) for name, slot in domain.slots.items()}
+    def __init__(self, domain: Domain, *, phonetic: bool = True) -> None:
+        """Build the readers of all slots and the index of the intents; `phonetic` matches what is spoken by sound."""
+        self._phonetic = phonetic
+        self._readers = {name: _reader(name, slot, domain.words) for name, slot in domain.slots.items()}
         self._people = [name for name, slot in domain.slots.items() if slot.type == "person"]
         self._labels = {
             label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
         }
         self._label_sounds = SoundLexicon([label for label in self._labels if len(label) > 1])
         self._matcher = IntentMatcher(domain)
+        self._negation = negation_pattern(domain.words)
+        self._correction = re.compile("|".join(map(re.escape, domain.words.corrections)))
 
     def understand(self, utterance: Utterance, asked: str, now: datetime) -> Understanding:
         """Read an utterance, given the slot that was `asked` for ("" for none) and the time (with its zone)."""
         heard = listen(utterance)
-        sounds = sounds_of(heard) if heard.spoken else None
+        sounds = sounds_of(heard) if heard.spoken and self._phonetic else None
         mentions = self._mentions(heard, sounds, asked, now)
         if self._matcher.is_whole(heard):  # 是的 is a yes, whatever it may sound like besides
             mentions = [mention for mention in mentions if mention.confidence >= _WHOLE]
@@ -83,7 +84,7 @@ class Nlu:
             labels=self._named(heard, sounds, mentions),
             silent=heard.silent,
             spoken=heard.spoken,
-            correcting=bool(_CORRECTION.search(heard.text)),
+            correcting=bool(self._correction.search(heard.text)),
             coverage=_coverage(heard, mentions),
             now=now,
         )
@@ -95,7 +96,7 @@ class Nlu:
                 found += reader.read(heard, sounds, asked=name == asked, now=now)
         for name in self._people:
             found += self._readers[name].read(heard, sounds, asked=False, now=now)
-        return pick(found)
+        return negate(heard, pick(found), self._negation)
 
     def _with_bare_name(
         self,
@@ -146,9 +147,9 @@ def _without(heard: Heard, mentions: Sequence[Mention]) -> Heard:
     return replace(heard, text=text, shown=shown)
 
 
-def _reader(name: str, slot: Slot) -> SlotReader:
+def _reader(name: str, slot: Slot, words: Words) -> SlotReader:
     if slot.type == "choice":
         return ChoiceReader(name, [Choice(v.value, v.synonyms, v.hints, v.patterns, v.refuse) for v in slot.values])
     if slot.type == "date":
         return DateReader(name, slot.within_days)
-    return PhoneReader(name) if slot.type == "phone" else PersonReader(name)
+    return PhoneReader(name) if slot.type == "phone" else PersonReader(name, words)
