@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.dialogue import Dialogue
-from bot.domain import Domain, load_domain
+from bot.domain import Domain, json_schema
+from bot.domain_file import load_domain
 from bot.errors import BotError
 from bot.evaluate import evaluate as measure
 from bot.evaluate import table
+from bot.graph import mermaid
 from bot.rehearsal import play, read_scripts
 from bot.turn import Reply, Utterance
 
@@ -37,6 +40,18 @@ def check(domain: DomainName) -> None:
         f"{loaded.name} is fine: {len(loaded.tasks)} tasks, {len(loaded.slots)} slots with {words} words, "
         f"{len(loaded.intents)} intents."
     )
+
+
+@app.command()
+def graph(domain: DomainName) -> None:
+    """Print a picture of the tasks, as a Mermaid flowchart."""
+    typer.echo(mermaid(_load(domain)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of domains, for editors: bot/domains/domain.schema.json is this."""
+    typer.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
 
 
 @app.command()

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from bot.decision import Decision
-from bot.domain import Domain
+from bot.decision import ActionCall, Decision
+from bot.domain import Domain, Task
 from bot.filling import Filling
 from bot.nlu import Understanding
 from bot.slots.date import day_problem
@@ -75,17 +75,42 @@ class Course:
         frame = self.state.frame
         if frame is not None:
             self.say("cancelled", task=self.domain.tasks[frame.task].title)
+        return self.leave()
+
+    def leave(self) -> Decision:
+        """Take the current frame off the stack and return to the one beneath, if there is one."""
         self.state = replace(self.state, frames=self.state.frames[:-1], question=None, misunderstood=0, asked=0)
-        return self.end()
+        if self.frame is None:
+            return self.end()
+        self.say("back_to", task=self.domain.tasks[self.frame.task].title)
+        return self.advance()
 
     def advance(self) -> Decision:
-        """Ask for what is missing; when nothing is, sum up."""
+        """Ask for what is missing; when nothing is, sum up, or act when there is nothing to confirm."""
         frame = self.state.frame
         if frame is None:
             return self.end()
         frame = self.frame = self.without_what_is_over(frame)
-        missing = [name for name in self.domain.tasks[frame.task].slots if name not in frame.slots]
-        return self.ask(Question("slot", missing[0]) if missing else Question("summary"))
+        task = self.domain.tasks[frame.task]
+        missing = missing_slots(task, frame)
+        if not missing:
+            return self.ask(Question("summary")) if task.summary else self.act(frame)
+        if self.domain.slots[missing[0]].type == "record" and not frame.options:
+            return Decision(
+                self.state, self._lead(), run=ActionCall(frame.task, "", frame.key, frame.values, missing[0])
+            )
+        return self.ask(Question("slot", missing[0]))
+
+    def act(self, frame: Frame) -> Decision:
+        """Have the action of the frame's task run with the values that matter."""
+        task = self.domain.tasks[frame.task]
+        due = {step.slot for step in task.due(frame.values)}
+        values = {name: value for name, value in frame.values.items() if name in due}
+        return Decision(self.state, self._lead(), run=ActionCall(frame.task, task.action, frame.key, values))
+
+    def _lead(self) -> tuple[str, ...]:
+        lead = "".join(self._said)
+        return (lead,) if lead else ()
 
     def without_what_is_over(self, frame: Frame) -> Frame:
         """Drop, aloud, a day or a time of day that the clock has overtaken since it was said."""
@@ -136,3 +161,12 @@ class Course:
         lead = "".join(self._said)
         texts = (lead + bubbles[0],) if len(bubbles) == 1 else (*((lead,) if lead else ()), *bubbles)
         return Decision(self.state, texts, self.wording.buttons(self.state.question, self.state.frame))
+
+
+def missing_slots(task: Task, frame: Frame) -> list[str]:
+    """Return the slots that have still to be asked for, in order."""
+    return [
+        step.slot
+        for step in task.due(frame.values)
+        if step.need != "optional" and step.slot not in frame.slots and step.slot not in frame.skipped
+    ]

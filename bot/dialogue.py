@@ -14,7 +14,8 @@ from sqlmodel import create_engine
 
 from bot.actions import ActionRunner
 from bot.decision import Decision
-from bot.domain import Domain, load_domain
+from bot.domain import Domain
+from bot.domain_file import load_domain
 from bot.errors import ActionFailed
 from bot.nlu import Nlu
 from bot.policy import Policy
@@ -44,12 +45,10 @@ class Dialogue:
         conversation. `phonetic` off takes what was spoken by its spelling only, to measure what matching by sound
         gives. Raises ActionUnknown when a task of the domain names an action that does not exist.
         """
-        for task in domain.tasks.values():
-            ActionRunner.check(task.action)
         self.domain = domain
         self._nlu = Nlu(domain, phonetic=phonetic)
         self._policy = Policy(domain)
-        self._actions = ActionRunner(_engine(database) if isinstance(database, Path) else database)
+        self._actions = ActionRunner(domain, _engine(database) if isinstance(database, Path) else database)
         self._clock: Clock = clock or (lambda: datetime.now(ZoneInfo(domain.timezone)))
         self._new_key = new_key
 
@@ -68,15 +67,16 @@ class Dialogue:
         now = self._clock()
         asked = state.question.slot if state.question and state.question.kind != "summary" else ""
         decision = self._policy.decide(state, self._nlu.understand(utterance, asked, now))
-        if decision.run is None:
-            return _reply(decision)
-        try:
-            self._actions.run(decision.run, now)
-        except ActionFailed:
-            _log.exception("action %s failed", decision.run.action)
-            return _reply(self._policy.finish(decision.state, succeeded=False, now=now))
-        done = self._policy.finish(decision.state, succeeded=True, now=now)
-        return _reply(done, decision.run.action)
+        done: list[str] = []
+        while decision.run is not None:  # a look-up may be followed by another, of the task that is returned to
+            try:
+                found = self._actions.run(decision.run, now)
+            except ActionFailed:
+                _log.exception("action %s failed", decision.run.action or decision.run.slot)
+                return _reply(self._policy.failed(decision, now), *done)
+            done += filter(None, [decision.run.action])
+            decision = self._policy.finish(decision, found, now)
+        return _reply(decision, *done)
 
     def _fits(self, state: DialogueState) -> bool:
         slots = {slot for frame in state.frames for slot in frame.slots} | (

@@ -6,7 +6,7 @@ said. The rules stand in bot/rules/, the steps they are made of in bot/course.py
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,9 +14,11 @@ from bot.course import Course
 from bot.decision import Decision
 from bot.domain import Domain
 from bot.nlu import Understanding
+from bot.records import Found
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
-from bot.rules.talk import begin, cancel, fallback, repeat, silence, small_talk
-from bot.rules.values import change, take_values
+from bot.rules.records import choose_record, offer
+from bot.rules.talk import begin, cancel, digress, fallback, repeat, silence, small_talk
+from bot.rules.values import change, skip, take_values
 from bot.state import DialogueState
 from bot.wording import Wording
 
@@ -26,6 +28,9 @@ RULES: tuple[Callable[[Course], Decision | None], ...] = (
     answer_to_heard,
     cancel,
     repeat,
+    choose_record,
+    digress,
+    skip,
     take_values,
     change,
     yes_or_no,
@@ -56,16 +61,26 @@ class Policy:
                 return decision.remembered()
         return fallback(turn).remembered()
 
-    def finish(self, state: DialogueState, succeeded: bool, now: datetime) -> Decision:
-        """Return what follows when the action of the current frame has been run."""
-        frame = state.frame
-        if frame is None:
-            return Decision(state)
-        values = self._wording.frame(frame, now.date())
-        if not succeeded:
-            text = self._wording.phrase("action_failed", state.turn, task=values["task"])
-            return Decision(state, (text,), self._wording.buttons(state.question, frame)).remembered()
-        variants = self._domain.tasks[frame.task].done
-        done = variants[state.turn % len(variants)].format_map(values)
-        state = replace(state, frames=state.frames[:-1], question=None, misunderstood=0, asked=0)
-        return Decision(state, (done,), self._wording.buttons(None, None)).remembered()
+    def finish(self, decision: Decision, found: Sequence[Found], now: datetime) -> Decision:
+        """Return what follows when what `decision` wanted run has been run, and `found` this."""
+        turn = self._after(decision, now)
+        frame, run = turn.frame, decision.run
+        if frame is None or run is None:
+            return turn.end()
+        if run.slot:
+            return offer(turn, run.slot, found).remembered()
+        turn.say_text(self._wording.done(frame, turn.state.turn, turn.today, [one.values for one in found]))
+        return turn.leave().remembered()
+
+    def failed(self, decision: Decision, now: datetime) -> Decision:
+        """Return what follows when it could not be run: all that was collected is kept."""
+        turn = self._after(decision, now)
+        if turn.frame is not None:
+            turn.say("action_failed", task=self._domain.tasks[turn.frame.task].title)
+        return turn.end(put=False).remembered()
+
+    def _after(self, decision: Decision, now: datetime) -> Course:
+        turn = Course(self._domain, self._wording, decision.state, Understanding.of_nothing(now))
+        for text in decision.texts:
+            turn.say_text(text)
+        return turn

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from random import Random
 
 from bot.dialogue import Dialogue
-from bot.domain import Domain, Slot
+from bot.domain import Domain
 from bot.phonetics import folded, syllables
 from bot.rehearsal import Played
+from bot.slots.model import Slot
 from bot.state import DialogueState, Frame
 from bot.turn import Reply, Utterance
 
@@ -27,6 +28,7 @@ CONFIDENCE = 0.9
 """What the recogniser is said to report; it does not know about its errors."""
 
 _DAYS = ("明天", "后天", "下周二", "下周五", "周三", "二十八号", "十二月三号", "三天后")
+_TIMES = ("上午十点", "下午三点半", "晚上七点", "中午十二点", "八点一刻")
 _NAMES = ("王小明", "李娜", "张伟", "刘洋", "陈静", "赵敏", "孙丽", "周杰", "吴刚", "郑爽", "何平", "罗兰")
 _SPOKEN_DIGITS = "零幺二三四五六七八九"
 
@@ -69,7 +71,7 @@ def plan_from_script(played: Played, domain: Domain, random: Random) -> Plan | N
     last = max((index for index, reply in enumerate(played.replies) if reply.state.frame), default=0)
     frame = played.replies[last].state.frame
     done = last + 1 < len(played.replies) and played.replies[last + 1].actions
-    if frame is None or (last + 1 < len(played.replies) and not done):
+    if frame is None or not _can_stand_alone(domain, frame.task) or (last + 1 < len(played.replies) and not done):
         return None
     words = sample_words(domain, frame.task, random) | {name: slot.said for name, slot in frame.slots.items()}
     turns = tuple(turn.utterance.text for turn in played.script.turns)
@@ -79,7 +81,7 @@ def plan_from_script(played: Played, domain: Domain, random: Random) -> Plan | N
 
 def sample_plan(domain: Domain, number: int, random: Random) -> Plan:
     """Return a plan that opens with an example of a task, its slots filled with words of the domain."""
-    task = random.choice(list(domain.tasks))
+    task = random.choice([name for name in domain.tasks if _can_stand_alone(domain, name)])
     words = sample_words(domain, task, random)
     intent = domain.intents[domain.tasks[task].intent]
     usable = [text for text in intent.examples if set(re.findall(r"{(\w+)}", text)) <= words.keys()]
@@ -87,9 +89,14 @@ def sample_plan(domain: Domain, number: int, random: Random) -> Plan:
     return Plan(f"sampled {number}", Goal(task, words, {}), (opening,), ((),))
 
 
+def _can_stand_alone(domain: Domain, task: str) -> bool:
+    """Whether a task needs nothing that was done before: looking up and cancelling do."""
+    return domain.actions[domain.tasks[task].action].do == "add"
+
+
 def sample_words(domain: Domain, task: str, random: Random) -> dict[str, str]:
     """Return words for all slots of a task."""
-    return {name: _words(domain.slots[name], random) for name in domain.tasks[task].slots}
+    return {name: _words(domain.slots[name], random) for name in domain.tasks[task].names}
 
 
 def _words(slot: Slot, random: Random) -> str:
@@ -99,6 +106,14 @@ def _words(slot: Slot, random: Random) -> str:
         return random.choice(_NAMES)
     if slot.type == "phone":
         return "幺" + "".join(_SPOKEN_DIGITS[d] for d in (random.randint(3, 9), *random.choices(range(10), k=9)))
+    if slot.type == "number":
+        return str(random.randint(slot.least or 1, slot.most or 9))
+    if slot.type == "time":
+        return random.choice(_TIMES)
+    if slot.type == "yesno":
+        return random.choice(("要", "不要"))
+    if not slot.values:
+        return slot.buttons[0] if slot.buttons else ""
     value = random.choice([value for value in slot.values if not value.refuse])
     return random.choice([value.value, *value.synonyms])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.course import Course
-from bot.decision import ActionCall, Decision
+from bot.decision import Decision
 from bot.filling import Filling
 from bot.state import Frame, Question
 
@@ -74,6 +74,4 @@ def _confirm(turn: Course, frame: Frame) -> Decision:
     if checked != frame:
         turn.frame = checked
         return turn.advance()
-    task = turn.domain.tasks[frame.task]
-    values = {name: slot.value for name, slot in frame.slots.items()}
-    return Decision(turn.state, run=ActionCall(frame.task, task.action, frame.key, values))
+    return turn.act(frame)

@@ -10,6 +10,9 @@ from bot.slots import SURE
 from bot.state import Question
 from bot.turn import QuickReply
 
+DEEPEST = 3
+"""So many tasks may be begun within each other."""
+
 
 def silence(turn: Course) -> Decision | None:
     """Ask again when nothing was said."""
@@ -59,6 +62,18 @@ def begin(turn: Course) -> Decision | None:
         return turn.resume()
     turn.open(task)
     return turn.advance()
+
+
+def digress(turn: Course) -> Decision | None:
+    """Begin another task in the midst of one; the first is taken up again afterwards. What was said with it counts."""
+    frame, task = turn.frame, turn.domain.task_of(turn.heard.top)
+    if frame is None or not task or len(turn.state.frames) >= DEEPEST:
+        return None
+    if any(open_frame.task == task for open_frame in turn.state.frames):
+        return None
+    turn.understood()
+    turn.open(task)
+    return None if turn.heard.mentions else turn.advance()
 
 
 def small_talk(turn: Course) -> Decision | None:
