@@ -13,11 +13,11 @@ from bot.intents import CERTAIN, POSSIBLE, IntentMatcher
 from bot.phonetics import SoundLexicon, Sounds, sounds_of
 from bot.slots import Mention
 from bot.slots.mention import negate, negation_pattern, pick
+from bot.slots.model import AFTER, Slot
 from bot.slots.readers import BARE, open_reader
 from bot.turn import Utterance
 
 _LABEL_SCORE = 0.9
-_CUE = 2  # a cue stands within so many characters of its value
 _CUED, _ASKED = 0.3, 0.1
 _WHOLE = 0.9
 
@@ -68,9 +68,7 @@ class Nlu:
         self._readers = {name: open_reader(name, slot, domain.words) for name, slot in domain.slots.items()}
         self._bare = [name for name, slot in domain.slots.items() if slot.type in BARE]
         self._texts = [name for name, slot in domain.slots.items() if slot.type == "text"]
-        self._cues = {
-            name: re.compile("|".join(map(re.escape, slot.cues))) for name, slot in domain.slots.items() if slot.cues
-        }
+        self._cues = {name: _cues(slot) for name, slot in domain.slots.items() if slot.cues}
         self._labels = {
             label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
         }
@@ -113,8 +111,9 @@ class Nlu:
     def _weighed(self, heard: Heard, mention: Mention, asked: str) -> Mention:
         """Prefer, of two slots that may have the same value, the one whose cue stands beside it, then the one asked."""
         cues = self._cues.get(mention.slot)
-        beside = (heard.text[max(0, mention.start - _CUE) : mention.start], heard.text[mention.end :][:_CUE])
-        cued = cues is not None and any(map(cues.search, beside))
+        cued = cues is not None and (
+            cues[0].search(heard.text[: mention.start]) or cues[1].match(heard.text[mention.end :])
+        )
         return replace(mention, gain=mention.gain + (_CUED if cued else 0.0) + (_ASKED if mention.slot == asked else 0))
 
     def _with_bare_name(
@@ -166,3 +165,14 @@ def _without(heard: Heard, mentions: Sequence[Mention]) -> Heard:
         text = text[: mention.start] + gap + text[mention.end :]
         shown = shown[: mention.start] + gap + shown[mention.end :]
     return replace(heard, text=text, shown=shown)
+
+
+def _cues(slot: Slot) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what may stand before a value of the slot, and what after it; its own names count as cues, too."""
+    before = [*(cue for cue in slot.cues if not cue.startswith(AFTER)), slot.label, *slot.aliases]
+    after = [cue.removeprefix(AFTER) for cue in slot.cues if cue.startswith(AFTER)]
+    verb = "(?:是|改成|换成|改为|改到)?"
+    return (
+        re.compile(rf"(?:{'|'.join(map(re.escape, before))}){verb}$"),
+        re.compile("|".join(map(re.escape, after)) or "(?!)"),
+    )

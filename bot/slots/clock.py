@@ -13,7 +13,8 @@ from bot.slots.mention import Mention, believable, pick, sound_confidence, sound
 from bot.slots.number import to_number
 
 _HOUR = r"(?:二十[一二三四]?|十[一二三四五六七八九]?|[零一二两三四五六七八九]|2[0-4]|1\d|\d)"
-_MINUTE = r"(?:[一二三四五]?十[一二三四五六七八九]?|零?[一二三四五六七八九]|[0-5]?\d)"
+_MINUTE = r"(?:[一二三四五]?十[一二三四五六七八九]?|零[一二三四五六七八九]|[一二三四五六七八九](?=分)|[0-5]?\d)"
+_NO_COUNT = r"(?![\d零一二三四五六七八九十个位人张])"  # 七点四个人 is seven o'clock
 _PERIODS = {
     **dict.fromkeys(("凌晨", "半夜"), 0),
     **dict.fromkeys(("早上", "早晨", "清早", "上午", "一早", "早"), 0),
@@ -24,7 +25,7 @@ _PERIOD = "|".join(sorted(_PERIODS, key=len, reverse=True))
 _GRAMMAR = re.compile(
     rf"""
       (?P<period>{_PERIOD})?的?(?:差(?P<less>{_MINUTE}|一刻)分?钟?)?(?<![有\d零一二三四五六七八九十])
-      (?:(?P<hour>{_HOUR})(?:点钟?|时)(?:(?P<half>半)|(?P<quarters>[一三])刻|过?(?P<minute>{_MINUTE})分?(?!\d))?
+      (?:(?P<hour>{_HOUR})(?:点钟?|时)(?:(?P<half>半)|(?P<quarters>[一三])刻|过?(?P<minute>{_MINUTE})分?{_NO_COUNT})?
         | (?P<dhour>[01]?\d|2[0-3]):(?P<dminute>[0-5]\d)(?!\d))
     """,
     re.VERBOSE,

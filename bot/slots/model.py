@@ -14,6 +14,9 @@ SlotType = Literal[
     "choice", "date", "time", "number", "phone", "person", "place", "yesno", "text", "pattern", "record", "custom"
 ]
 
+AFTER = "…"
+"""A cue that begins with this follows its value."""
+
 _OF_TYPE: dict[str, frozenset[str]] = {
     "values": frozenset({"choice", "place", "yesno"}),
     "within_days": frozenset({"date"}),
@@ -74,7 +77,7 @@ class Slot(Strict):
     `confirm` asks whether a doubtful value is meant (else the phrase confirm_heard does). `ack` is how a filled value
     is repeated, `hint_ack` the same for one that was only hinted at. `opens` names the task that begins when a value
     is said out of the blue. `day` names the date slot a time of day belongs to. `cues` are words that, directly before
-    or after a value, say that it is for this slot and no other of its type: 从 and 出发 for the station of departure.
+    a value (or after it: …出发), say that it is for this slot and no other of its type: 从 for where a train starts.
 
     By type: `values` (choice; place and yesno may have them), `within_days` (date), `least`, `most` and `units`
     (number), `longest` (text, in characters), `pattern` (pattern: a regular expression for the whole value, in small

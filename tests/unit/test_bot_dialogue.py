@@ -24,7 +24,9 @@ from bot.state import Frame, Question, SlotValue
 CHINA = timezone(timedelta(hours=8))
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=CHINA)
 CLINIC = load_domain("clinic")
-SCRIPTS = read_scripts(Path(__file__).parents[1] / "data/dialogues/clinic")
+DIALOGUES = Path(__file__).parents[1] / "data/dialogues"
+SCRIPTS = read_scripts(DIALOGUES / "clinic")
+DAILY = load_domain("daily")
 ALL_AT_ONCE = "我叫王小明，电话13800138000，后天下午挂皮肤科"
 
 
@@ -57,6 +59,11 @@ def appointments(engine: Engine) -> list[Row[Any]]:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_rehearsed(script: Script) -> None:
     assert play(script, CLINIC).failures == ()
+
+
+@pytest.mark.parametrize("script", read_scripts(DIALOGUES / "daily"), ids=lambda script: script.name)
+def test_rehearsed_of_daily_life(script: Script) -> None:
+    assert play(script, DAILY).failures == ()
 
 
 def test_the_names_of_the_rehearsed_dialogues_are_their_own() -> None:

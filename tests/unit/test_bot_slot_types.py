@@ -85,6 +85,9 @@ def test_a_number_out_of_bounds_is_a_problem(text: str, problem: str) -> None:
         ("十点零五分", "10:05"),
         ("上午差一刻九点", "08:45"),
         ("晚上的八点三刻", "20:45"),
+        ("晚上七点四个人", "19:00"),
+        ("晚上七点十二个人", "19:00"),
+        ("七点四分", "07:04"),
     ],
 )
 def test_a_time_is_read_as_it_is_said(text: str, time: str) -> None:
