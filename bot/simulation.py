@@ -17,6 +17,7 @@ from bot.domain import Domain
 from bot.phonetics import folded, syllables
 from bot.rehearsal import Played
 from bot.slots.model import Slot
+from bot.slots.readers import BARE
 from bot.state import DialogueState, Frame
 from bot.turn import Reply, Utterance
 
@@ -113,7 +114,8 @@ def _words(slot: Slot, random: Random) -> str:
     if slot.type == "yesno":
         return random.choice(("要", "不要"))
     if not slot.values:
-        return slot.buttons[0] if slot.buttons else ""
+        advised: list[str] = re.findall("“(.+?)”", slot.help)
+        return random.choice([*advised, *slot.buttons] or [slot.label])
     value = random.choice([value for value in slot.values if not value.refuse])
     return random.choice([value.value, *value.synonyms])
 
@@ -158,9 +160,9 @@ def _same(slot: str, value: str, goal: Goal, domain: Domain) -> bool:
     wanted = goal.values.get(slot)
     if wanted is None or value == wanted:
         return True
-    if domain.slots[slot].type != "person":
+    if domain.slots[slot].type not in BARE:
         return False
-    # nobody can hear how a name is written: one that sounds the same is right
+    # nobody can hear how a name or any other free text is written: one that sounds the same is right
     return _sound(value) == _sound(wanted)
 
 

@@ -253,6 +253,10 @@ def test_an_optional_slot_is_taken_when_it_is_said_and_never_asked_for(dialogue:
         ("when: {service: 染发}", "when: {service: 烫发}", 18, "choose one of: 剪发, 染发"),
         ("when: {service: 染发}", "when: {note: 染发}", 18, "there is no 'note'"),
         ("      - time\n", "      - service\n", 19, "stands there twice"),
+        ("action: book_visit", "action: fly", 29, "choose one of: book_visit"),
+        ("record: visit}", "record: vist}", 34, "choose one of: visit"),
+        ("do: add", "do: cancel", 16, "needs a slot of type record"),
+        ('{service}"}', '{servce}"}', 32, "{service}"),
         ("[好了。, ", "[", 30, "without slots that may be empty"),
     ],
 )
