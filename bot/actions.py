@@ -6,6 +6,7 @@ books once.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -15,6 +16,8 @@ from bot.decision import ActionCall
 from bot.domain import Domain
 from bot.errors import ActionFailed, ActionUnknown
 from bot.records import Found, Records
+
+_log = logging.getLogger(__name__)
 
 
 class ActionRunner:
@@ -28,6 +31,13 @@ class ActionRunner:
                 raise ActionUnknown(f"There is no action {task.action!r}; choose one of: {known}.", action=task.action)
         self._domain = domain
         self._records = Records(domain, engine)
+
+    def prepare(self) -> None:
+        """Make the tables now; a database that cannot be reached yet is tried again when it is needed."""
+        try:
+            self._records.prepare()
+        except SQLAlchemyError:
+            _log.warning("the tables of %s are not there yet", self._domain.name, exc_info=True)
 
     def run(self, call: ActionCall, now: datetime) -> list[Found]:
         """Run the action and return what it found; raises ActionFailed, and then nothing was written."""

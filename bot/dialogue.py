@@ -52,6 +52,10 @@ class Dialogue:
         self._clock: Clock = clock or (lambda: datetime.now(ZoneInfo(domain.timezone)))
         self._new_key = new_key
 
+    def prepare(self) -> None:
+        """Make the tables of the domain before the first action needs them, so that an operator finds them there."""
+        self._actions.prepare()
+
     def start(self) -> Reply:
         """Begin a conversation: the greeting."""
         return _reply(self._policy.start(DialogueState(domain=self.domain.name, key=self._new_key())))
@@ -96,7 +100,9 @@ def open_dialogue(
 
     Raises DomainMissing, DomainInvalid or ActionUnknown when the domain cannot be used.
     """
-    return Dialogue(load_domain(domain_name), database, clock)
+    dialogue = Dialogue(load_domain(domain_name), database, clock)
+    dialogue.prepare()
+    return dialogue
 
 
 def _engine(path: Path) -> Engine:

@@ -39,6 +39,16 @@ class Records:
         self._ready = False
         self._lock = Lock()
 
+    def prepare(self) -> None:
+        """Make the tables and columns that are missing; every other method does so when it is the first."""
+        with self._lock:
+            if self._ready:
+                return
+            self._metadata.create_all(self._engine)
+            for table in self._tables.values():
+                self._add_missing_columns(table)
+            self._ready = True
+
     def add(self, record: str, key: str, values: Mapping[str, str], now: datetime) -> None:
         """Write a row, unless there is one with this key: the same confirmation, sent twice."""
         table = self._table(record)
@@ -79,12 +89,7 @@ class Records:
             connection.execute(table.update().where(open_row).values(cancelled_at=now))
 
     def _table(self, record: str) -> Table:
-        with self._lock:
-            if not self._ready:
-                self._metadata.create_all(self._engine)
-                for table in self._tables.values():
-                    self._add_missing_columns(table)
-                self._ready = True
+        self.prepare()
         return self._tables[record]
 
     def _add_missing_columns(self, table: Table) -> None:

@@ -146,6 +146,12 @@ def test_a_domain_with_an_unknown_action_is_refused(engine: Engine) -> None:
         Dialogue(CLINIC.model_copy(update={"tasks": {"book_appointment": task}}), engine)
 
 
+def test_an_opened_dialogue_has_its_tables_and_survives_a_database_that_is_not_there(tmp_path: Path) -> None:
+    open_dialogue("clinic", engine := create_engine(f"sqlite:///{tmp_path / 'bookings.db'}"))
+    assert appointments(engine) == []
+    assert open_dialogue("clinic", create_engine(f"sqlite:///{tmp_path}")).start().texts
+
+
 def test_the_clock_of_a_domain_is_in_its_own_zone(tmp_path: Path) -> None:
     dialogue = open_dialogue("clinic", tmp_path / "bookings.db")
     reply = say(dialogue, "今天看骨科")
