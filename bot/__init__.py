@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.dialogue import Dialogue, open_dialogue
-from bot.domain import Domain, domain_names, load_domain
+from bot.domain import Domain
+from bot.domain_file import domain_names, load_domain
 from bot.errors import BotError
 from bot.state import DialogueState
 from bot.turn import QuickReply, Reply, Utterance

@@ -1,15 +1,20 @@
-"""`python -m bot`: check a domain, talk to it in a terminal, play its test dialogues."""
+"""`python -m bot`: check a domain, talk to it in a terminal, play its test dialogues, measure it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.dialogue import Dialogue
-from bot.domain import Domain, load_domain
+from bot.domain import Domain, json_schema
+from bot.domain_file import load_domain
 from bot.errors import BotError
+from bot.evaluate import evaluate as measure
+from bot.evaluate import table
+from bot.graph import mermaid
 from bot.rehearsal import play, read_scripts
 from bot.turn import Reply, Utterance
 
@@ -35,6 +40,18 @@ def check(domain: DomainName) -> None:
         f"{loaded.name} is fine: {len(loaded.tasks)} tasks, {len(loaded.slots)} slots with {words} words, "
         f"{len(loaded.intents)} intents."
     )
+
+
+@app.command()
+def graph(domain: DomainName) -> None:
+    """Print a picture of the tasks, as a Mermaid flowchart."""
+    typer.echo(mermaid(_load(domain)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of domains, for editors: bot/domains/domain.schema.json is this."""
+    typer.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
 
 
 @app.command()
@@ -79,6 +96,23 @@ def test(
     typer.echo(f"{passed} of {len(played)} dialogues passed")
     if passed < len(played):
         raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    domain: DomainName,
+    dialogues: Annotated[Path | None, typer.Argument(help="Test dialogues to hold besides the sampled ones.")] = None,
+    sampled: Annotated[int, typer.Option(help="How many dialogues to make from the domain's examples.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 1,
+) -> None:
+    """Measure task success under recognition errors, with and without phonetic matching."""
+    loaded = _load(domain)
+    try:
+        rows = list(measure(loaded, dialogues, sampled=sampled, seed=seed))
+    except BotError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{loaded.name}: {rows[0].dialogues} dialogues, seed {seed}\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the bot does in the world: functions that a domain's tasks name, run against a database.
+"""What the bot does in the world: the actions that a domain declares, run against its records.
 
 An action gets the frame's values and a key that stays the same when it is tried again, so that confirming twice
 books once.
@@ -6,89 +6,63 @@ books once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+import logging
+from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlmodel import Field, Session, SQLModel, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.decision import ActionCall
+from bot.domain import Domain
 from bot.errors import ActionFailed, ActionUnknown
+from bot.records import Found, Records
 
-
-class Appointment(SQLModel, table=True):
-    """A booked appointment. `key` names the confirmed dialogue frame, `created_at` is in the clinic's time zone."""
-
-    __tablename__ = "appointment"
-
-    id: int | None = Field(default=None, primary_key=True)
-    key: str = Field(unique=True, index=True)
-    department: str
-    date: date
-    half_day: str
-    patient: str
-    phone: str
-    created_at: datetime
-
-
-def book_appointment(session: Session, call: ActionCall, now: datetime) -> None:
-    """Write the appointment, unless this frame's is there already."""
-    if _booked(session, call.key):
-        return
-    values = call.values
-    session.add(
-        Appointment(
-            key=call.key,
-            department=values["department"],
-            date=date.fromisoformat(values["date"]),
-            half_day=values["half_day"],
-            patient=values["patient"],
-            phone=values["phone"],
-            created_at=now,
-        )
-    )
-    try:
-        session.commit()
-    except IntegrityError:
-        session.rollback()
-        if not _booked(session, call.key):  # else: the same confirmation, sent twice at once
-            raise
-
-
-def _booked(session: Session, key: str) -> bool:
-    return session.exec(select(Appointment).where(Appointment.key == key)).first() is not None
-
-
-Action = Callable[[Session, ActionCall, datetime], None]
-
-ACTIONS: Mapping[str, Action] = {"book_appointment": book_appointment}
+_log = logging.getLogger(__name__)
 
 
 class ActionRunner:
-    """Runs actions on one database; tables are made when they are first needed. Safe to share between threads."""
+    """Runs the actions of one domain on one database. Safe to share between threads."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Run on `engine`."""
-        self._engine = engine
-        self._ready = False
+    def __init__(self, domain: Domain, engine: Engine) -> None:
+        """Run on `engine`; raises ActionUnknown when a task names an action that the domain does not declare."""
+        for task in domain.tasks.values():
+            if task.action not in domain.actions:
+                known = ", ".join(sorted(domain.actions))
+                raise ActionUnknown(f"There is no action {task.action!r}; choose one of: {known}.", action=task.action)
+        self._domain = domain
+        self._records = Records(domain, engine)
 
-    @staticmethod
-    def check(action: str) -> None:
-        """Raise ActionUnknown when there is no such action."""
-        if action not in ACTIONS:
-            known = ", ".join(sorted(ACTIONS))
-            raise ActionUnknown(f"There is no action {action!r}; choose one of: {known}.", action=action)
-
-    def run(self, call: ActionCall, now: datetime) -> None:
-        """Run the action; raises ActionFailed when the database refuses, and then nothing was written."""
+    def prepare(self) -> None:
+        """Make the tables now; a database that cannot be reached yet is tried again when it is needed."""
         try:
-            if not self._ready:
-                SQLModel.metadata.create_all(self._engine, tables=[SQLModel.metadata.tables["appointment"]])
-                self._ready = True
-            with Session(self._engine) as session:
-                ACTIONS[call.action](session, call, now)
+            self._records.prepare()
+        except SQLAlchemyError:
+            _log.warning("the tables of %s are not there yet", self._domain.name, exc_info=True)
+
+    def run(self, call: ActionCall, now: datetime) -> list[Found]:
+        """Run the action and return what it found; raises ActionFailed, and then nothing was written."""
+        try:
+            return self._look_up(call, now) if call.slot else self._act(call, now)
         except SQLAlchemyError as error:
-            raise ActionFailed(
-                f"The action {call.action} could not write to the database; try again.", action=call.action
-            ) from error
+            what = call.action or f"look-up of {call.slot}"
+            raise ActionFailed(f"The {what} did not reach the database; try again.", action=call.action) from error
+
+    def _look_up(self, call: ActionCall, now: datetime) -> list[Found]:
+        slot = self._domain.slots[call.slot]
+        match = {name: call.values[name] for name in slot.match if name in call.values}
+        return self._records.find(slot.record, match, now)
+
+    def _act(self, call: ActionCall, now: datetime) -> list[Found]:
+        action = self._domain.actions[call.action]
+        record = action.record
+        if action.do == "add":
+            self._records.add(record, call.key, call.values, now)
+        elif action.do == "find":
+            return self._records.find(record, {name: call.values[name] for name in action.match}, now)
+        else:
+            row = call.values[self._domain.record_slot(call.task, record)]
+            if action.do == "change":
+                self._records.change(record, row, {name: call.values[name] for name in action.set})
+            else:
+                self._records.cancel(record, row, now)
+        return []

@@ -11,17 +11,21 @@ from bot.turn import QuickReply
 
 @dataclass(frozen=True)
 class ActionCall:
-    """An action to run: its name in the domain, the frame's values, and a key that is the same when it is retried."""
+    """An action to run: its name in the domain, the frame's values, and a key that is the same when it is retried.
+
+    With `slot` it is no action but the look-up of the records that this slot may be filled with.
+    """
 
     task: str
     action: str
     key: str
     values: Mapping[str, str]
+    slot: str = ""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The next state, what to say, and the action to run first (its outcome goes to `Policy.finish`)."""
+    """The next state, what to say, and the action to run first (then `Policy.finish` or `failed`)."""
 
     state: DialogueState
     texts: tuple[str, ...] = ()

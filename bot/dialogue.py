@@ -14,7 +14,8 @@ from sqlmodel import create_engine
 
 from bot.actions import ActionRunner
 from bot.decision import Decision
-from bot.domain import Domain, load_domain
+from bot.domain import Domain
+from bot.domain_file import load_domain
 from bot.errors import ActionFailed
 from bot.nlu import Nlu
 from bot.policy import Policy
@@ -35,20 +36,25 @@ class Dialogue:
         database: Path | Engine,
         clock: Clock | None = None,
         new_key: Callable[[], str] = lambda: secrets.token_hex(8),
+        *,
+        phonetic: bool = True,
     ) -> None:
         """Speak about `domain` and act on `database` (an SQLite file, made with its folder when absent, or an engine).
 
         `clock` gives the present time with its zone (default: now, in the domain's zone); `new_key` names a new
-        conversation. Raises ActionUnknown when a task of the domain names an action that does not exist.
+        conversation. `phonetic` off takes what was spoken by its spelling only, to measure what matching by sound
+        gives. Raises ActionUnknown when a task of the domain names an action that does not exist.
         """
-        for task in domain.tasks.values():
-            ActionRunner.check(task.action)
         self.domain = domain
-        self._nlu = Nlu(domain)
+        self._nlu = Nlu(domain, phonetic=phonetic)
         self._policy = Policy(domain)
-        self._actions = ActionRunner(_engine(database) if isinstance(database, Path) else database)
+        self._actions = ActionRunner(domain, _engine(database) if isinstance(database, Path) else database)
         self._clock: Clock = clock or (lambda: datetime.now(ZoneInfo(domain.timezone)))
         self._new_key = new_key
+
+    def prepare(self) -> None:
+        """Make the tables of the domain before the first action needs them, so that an operator finds them there."""
+        self._actions.prepare()
 
     def start(self) -> Reply:
         """Begin a conversation: the greeting."""
@@ -65,15 +71,16 @@ class Dialogue:
         now = self._clock()
         asked = state.question.slot if state.question and state.question.kind != "summary" else ""
         decision = self._policy.decide(state, self._nlu.understand(utterance, asked, now))
-        if decision.run is None:
-            return _reply(decision)
-        try:
-            self._actions.run(decision.run, now)
-        except ActionFailed:
-            _log.exception("action %s failed", decision.run.action)
-            return _reply(self._policy.finish(decision.state, succeeded=False, now=now))
-        done = self._policy.finish(decision.state, succeeded=True, now=now)
-        return _reply(done, decision.run.action)
+        done: list[str] = []
+        while decision.run is not None:  # a look-up may be followed by another, of the task that is returned to
+            try:
+                found = self._actions.run(decision.run, now)
+            except ActionFailed:
+                _log.exception("action %s failed", decision.run.action or decision.run.slot)
+                return _reply(self._policy.failed(decision, now), *done)
+            done += filter(None, [decision.run.action])
+            decision = self._policy.finish(decision, found, now)
+        return _reply(decision, *done)
 
     def _fits(self, state: DialogueState) -> bool:
         slots = {slot for frame in state.frames for slot in frame.slots} | (
@@ -93,7 +100,9 @@ def open_dialogue(
 
     Raises DomainMissing, DomainInvalid or ActionUnknown when the domain cannot be used.
     """
-    return Dialogue(load_domain(domain_name), database, clock)
+    dialogue = Dialogue(load_domain(domain_name), database, clock)
+    dialogue.prepare()
+    return dialogue
 
 
 def _engine(path: Path) -> Engine:

@@ -1,27 +1,15 @@
-"""What a bot can talk about, read from a YAML file: slots, tasks, intents and phrases.
-
-A domain may say `extends: common`: it then begins with the intents and phrases of bot/domains/common.yaml and
-replaces those it names itself. Whatever is wrong is reported with file, line and what to write instead.
-"""
+"""What a bot can talk about, as checked data: slots, tasks, intents, phrases. bot/domain_file.py reads it from YAML."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import time
-from pathlib import Path
-from string import Formatter
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from bot.errors import DomainInvalid, DomainMissing
-
-_NAMED = re.compile(r"(?P<place>[a-z_]+(?:\.[a-z0-9_]+)*): ")
-
-DOMAINS = Path(__file__).parent / "domains"
+from bot.slots.model import Slot, Strict, Variants, check_placeholders, placeholders
+from bot.words import Words
 
 PHRASES: Mapping[str, frozenset[str]] = {
     "greeting": frozenset({"title"}),
@@ -54,102 +42,106 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "name_incomplete": frozenset({"family"}),
     "name_needed": frozenset(),
     "choice_refused": frozenset({"value", "reason"}),
+    "number_small": frozenset({"number", "least"}),
+    "number_large": frozenset({"number", "most"}),
+    "time_impossible": frozenset({"said"}),
+    "text_long": frozenset({"count", "longest"}),
+    "skipped": frozenset({"label"}),
+    "back_to": frozenset({"task"}),
+    "which_record": frozenset(),
+    "none_found": frozenset({"task"}),
 }
 """The phrases the policy speaks, each with the placeholders it may hold. A domain must have them all."""
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Variants = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+_FILLED_IN = ("task", "count", "found")
 
 
-class Value(_Strict):
-    """One value of a choice: its words, and either why it cannot be had or when its time of day ends."""
+class Step(Strict):
+    """One slot of a task, and when it is wanted.
 
-    value: str = Field(min_length=1)
-    synonyms: list[str] = []
-    hints: list[str] = []
-    patterns: list[str] = []
-    refuse: str = ""
-    ends: time | None = None
-
-    @field_validator("patterns")
-    @classmethod
-    def _compiles(cls, patterns: list[str]) -> list[str]:
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is not a regular expression ({error})") from error
-        return patterns
-
-
-class Slot(_Strict):
-    """One thing a task needs to know, and the words to ask for it with.
-
-    `confirm` asks whether a doubtful value is meant (else the phrase confirm_heard does).
-    `ack` is how a filled value is repeated, `hint_ack` the same for one that was only hinted at. `opens` names the
-    task that begins when a value is said out of the blue. `day` names the date slot a time of day belongs to.
+    `need`: a `required` slot is asked for until it is filled; an `offered` one once, and the user may pass; an
+    `optional` one never, it is taken when it is said. `when` maps earlier slots to the values with which this one
+    matters: `when: {kind: 专家号}`. While it does not, the slot is neither asked for nor used.
     """
 
-    type: Literal["choice", "date", "phone", "person"]
-    label: str = Field(min_length=1)
-    aliases: list[str] = []
-    ask: Variants
-    help: str
-    confirm: str = ""
-    ack: str = "{value}"
-    hint_ack: str = "{value}"
-    buttons: list[str] = []
-    opens: str = ""
-    values: list[Value] = []
-    within_days: int | None = Field(default=None, ge=1)
+    slot: str
+    need: Literal["required", "offered", "optional"] = "required"
+    when: dict[str, Variants] = Field(default_factory=dict)
+
+
+def _step(value: Any) -> Any:
+    return {"slot": value} if isinstance(value, str) else value
+
+
+class Record(Strict):
+    """A table: a column for each of `slots`. `show` is how a row is read out, `day` the date after which it is over."""
+
+    slots: list[str] = Field(min_length=1)
+    show: str
     day: str = ""
 
-    @model_validator(mode="after")
-    def _fits_type(self) -> Self:
-        if self.type == "choice" and not self.values:
-            raise ValueError("a slot of type choice needs `values:`; list at least one")
-        if self.type != "choice" and self.values:
-            raise ValueError(f"a slot of type {self.type} takes no `values:`; remove them or make it a choice")
-        if self.type != "date" and self.within_days is not None:
-            raise ValueError("`within_days:` belongs to slots of type date; remove it")
-        names = [value.value for value in self.values]
-        if len(set(names)) < len(names):
-            raise ValueError(f"{next(n for n in names if names.count(n) > 1)} is listed twice; remove one")
-        _check_placeholders(self.ack, {"value"}, "ack")
-        _check_placeholders(self.confirm, {"value"}, "confirm")
-        _check_placeholders(self.hint_ack, {"value", "said"}, "hint_ack")
-        return self
+
+class Action(Strict):
+    """What is done with a record when a task is finished.
+
+    `add` writes one with the task's values, `find` finds those whose `match` slots have them (`none` is said when
+    there are none), `change` gives the one that the task's slot of type record chose the values of `set`, `cancel`
+    cancels it.
+    """
+
+    do: Literal["add", "find", "change", "cancel"]
+    record: str
+    match: list[str] = Field(default_factory=list)
+    set: list[str] = Field(default_factory=list)
+    none: str = ""
 
 
-class Task(_Strict):
-    """Something the bot gets done: the slots in the order they are asked, the summary to confirm, the action."""
+class Task(Strict):
+    """Something the bot gets done: the slots in the order they are asked, the summary to confirm, the action.
+
+    Without a summary nothing is confirmed: for a task that only looks something up; its `done` may hold {count} and
+    {found}. Of the summary, lines with a slot that is empty are left out; of `done`, the variants with one.
+    """
 
     title: str
     intent: str
-    slots: list[str] = Field(min_length=1)
-    summary: str
+    slots: list[Annotated[Step, BeforeValidator(_step)]] = Field(min_length=1)
+    summary: str = ""
     action: str
     done: Variants
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all slots, in order."""
+        return tuple(step.slot for step in self.slots)
 
-class Intent(_Strict):
+    def due(self, values: Mapping[str, str]) -> list[Step]:
+        """Return the steps that matter with the values that are known."""
+        due: list[Step] = []
+        for step in self.slots:
+            known = {one.slot: values.get(one.slot) for one in due}
+            if all(known.get(slot) in wanted for slot, wanted in step.when.items()):
+                due.append(step)
+        return due
+
+    def always(self) -> set[str]:
+        """Return the slots that are filled whenever the task is done."""
+        return {step.slot for step in self.slots if step.need == "required" and not step.when}
+
+
+class Intent(Strict):
     """What a user may want.
 
     `at: start` keywords count only at the beginning of an utterance (yes, no). `reply` names the phrase that answers
     it; `explain` adds the help of the slot being asked for.
     """
 
-    examples: list[str] = []
-    keywords: list[str] = []
+    examples: list[str] = Field(default_factory=list)
+    keywords: list[str] = Field(default_factory=list)
     at: Literal["anywhere", "start"] = "anywhere"
     reply: str = ""
     explain: bool = False
@@ -161,7 +153,7 @@ class Intent(_Strict):
         return self
 
 
-class Domain(_Strict):
+class Domain(Strict):
     """A whole domain, checked: every name that is referred to exists, every phrase the bot speaks is there."""
 
     name: Name
@@ -169,11 +161,14 @@ class Domain(_Strict):
     language: Literal["zh"]
     timezone: str = "Asia/Shanghai"
     extends: str = ""
-    buttons: list[str] = []
+    buttons: list[str] = Field(default_factory=list)
     slots: dict[Name, Slot] = Field(min_length=1)
     tasks: dict[Name, Task] = Field(min_length=1)
+    records: dict[Name, Record] = Field(default_factory=dict)
+    actions: dict[Name, Action]
     intents: dict[Name, Intent]
     phrases: dict[Name, Variants]
+    words: Words
 
     @field_validator("timezone")
     @classmethod
@@ -192,17 +187,23 @@ class Domain(_Strict):
             raise ValueError(f"missing: {', '.join(missing)}; write them, or begin with `extends: common`")
         for name, variants in phrases.items():
             for variant in variants:
-                _check_placeholders(variant, PHRASES.get(name, frozenset()), name)
+                check_placeholders(variant, PHRASES.get(name, frozenset()), name)
         return phrases
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> Self:
         for name, task in self.tasks.items():
             _check_known(f"tasks.{name}.intent", task.intent, self.intents)
-            for slot in task.slots:
-                _check_known(f"tasks.{name}.slots", slot, self.slots)
+            self._check_steps(name, task)
             for key, text in (("summary", task.summary), *(("done", variant) for variant in task.done)):
-                _check_placeholders(text, {*task.slots, "task"}, f"tasks.{name}.{key}")
+                check_placeholders(text, {*task.names, *_FILLED_IN}, f"tasks.{name}.{key}")
+            if not any(placeholders(variant) <= {*task.always(), *_FILLED_IN} for variant in task.done):
+                raise ValueError(f"tasks.{name}.done: add a variant without slots that may be empty")
+            _check_known(f"tasks.{name}.action", task.action, self.actions)
+            action = self.actions[task.action]
+            if action.do in ("change", "cancel") and not self.record_slot(name, action.record):
+                raise ValueError(f"tasks.{name}.slots: {task.action} needs a slot of type record to know which one")
+        self._check_records()
         for name, slot_model in self.slots.items():
             if slot_model.opens:
                 _check_known(f"slots.{name}.opens", slot_model.opens, self.tasks)
@@ -212,8 +213,41 @@ class Domain(_Strict):
             if intent.reply:
                 _check_known(f"intents.{name}.reply", intent.reply, self.phrases)
             for example in intent.examples:
-                _check_placeholders(example, set(self.slots), f"intents.{name}.examples")
+                check_placeholders(example, set(self.slots), f"intents.{name}.examples")
         return self
+
+    def _check_records(self) -> None:
+        for name, record in self.records.items():
+            for slot in (*record.slots, *filter(None, [record.day])):
+                _check_known(f"records.{name}", slot, self.slots)
+            check_placeholders(record.show, set(record.slots), f"records.{name}.show")
+        for name, action in self.actions.items():
+            _check_known(f"actions.{name}.record", action.record, self.records)
+            for slot in (*action.match, *action.set):
+                _check_known(f"actions.{name}", slot, dict.fromkeys(self.records[action.record].slots))
+        for name, slot_model in self.slots.items():
+            if slot_model.type == "record":
+                _check_known(f"slots.{name}.record", slot_model.record, self.records)
+                for slot in slot_model.match:
+                    _check_known(f"slots.{name}.match", slot, dict.fromkeys(self.records[slot_model.record].slots))
+
+    def _check_steps(self, name: str, task: Task) -> None:
+        earlier: dict[str, object] = {}
+        for index, step in enumerate(task.slots):
+            where = f"tasks.{name}.slots.{index}"
+            _check_known(where, step.slot, self.slots)
+            if step.slot in earlier:
+                raise ValueError(f"{where}: {step.slot} stands there twice; remove one")
+            for slot, values in step.when.items():
+                _check_known(f"{where}.when", slot, earlier)
+                listed = {value.value: value for value in self.slots[slot].values}
+                for value in values if listed else ():
+                    _check_known(f"{where}.when.{slot}", value, listed)
+            earlier[step.slot] = step
+
+    def record_slot(self, task: str, record: str) -> str:
+        """Return the slot of a task that chooses a record of this kind, "" when it has none."""
+        return next((name for name in self.tasks[task].names if self.slots[name].record == record), "")
 
     def task_of(self, intent: str) -> str:
         """Return the name of the task an intent begins, "" when it begins none."""
@@ -225,100 +259,26 @@ def _check_known(where: str, name: str, known: Mapping[str, object]) -> None:
         raise ValueError(f"{where}: there is no {name!r}; choose one of: {', '.join(known)}")
 
 
-def _check_placeholders(text: str, allowed: set[str] | frozenset[str], where: str) -> None:
-    try:
-        fields = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-    except ValueError as error:
-        raise ValueError(f"{where}: unbalanced braces in {text!r}; write {{name}}") from error
-    unknown = sorted(fields - allowed)
-    if unknown:
-        options = ", ".join(f"{{{name}}}" for name in sorted(allowed)) or "none"
-        raise ValueError(f"{where}: {{{unknown[0]}}} cannot be filled in here; placeholders allowed: {options}")
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a domain's YAML, for editors; what `extends: common` brings need not be written."""
+    schema = Domain.model_json_schema()
+    schema["title"] = "A domain of Tingshuo's bot"
+    schema["required"] = [name for name in schema["required"] if name not in ("intents", "phrases", "words")]
+    schema["properties"]["words"] = {**schema["$defs"].pop("Words"), "required": []}  # each list can be replaced alone
+    step = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Step"}]}
+    schema["$defs"]["Task"]["properties"]["slots"]["items"] = step
+    schema["properties"] = _with_single_texts(schema["properties"])
+    schema["$defs"] = _with_single_texts(schema["$defs"])
+    return schema
 
 
-def domain_names() -> list[str]:
-    """Return the names of the domains that are shipped."""
-    return sorted(path.stem for path in DOMAINS.glob("*.yaml") if path.stem != "common")
-
-
-def load_domain(source: str | Path) -> Domain:
-    """Load a shipped domain by name, or any by path.
-
-    Raises DomainMissing when there is none, DomainInvalid when it is wrong (with file, line and what to write).
-    """
-    path = Path(source) if isinstance(source, Path) or str(source).endswith((".yaml", ".yml")) else _shipped(source)
-    own, own_node = _read(path)
-    data, files = dict(own), [(path, own_node)]
-    if base := own.get("extends"):
-        base_path = DOMAINS / f"{base}.yaml"
-        common, common_node = _read(base_path)
-        files.append((base_path, common_node))
-        for section in ("intents", "phrases"):
-            if isinstance(own.get(section, {}), dict):
-                data[section] = {**common.get(section, {}), **(own.get(section) or {})}
-    try:
-        return Domain.model_validate(data)
-    except ValidationError as error:
-        raise DomainInvalid(_explain(error, files), file=str(path)) from error
-
-
-def _shipped(name: str) -> Path:
-    if name not in domain_names():
-        raise DomainMissing(f"There is no domain {name!r}; choose one of: {', '.join(domain_names())}.", name=name)
-    return DOMAINS / f"{name}.yaml"
-
-
-def _read(path: Path) -> tuple[dict[str, Any], yaml.Node]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DomainMissing(f"{path} cannot be read ({error.strerror}); check the path.", file=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise DomainInvalid(f"{path} is not UTF-8; save it as UTF-8.", file=str(path)) from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", "") or "not YAML"
-        raise DomainInvalid(f"{path}, line {line}: {problem}; correct the YAML.", file=str(path), line=line) from error
-    if not isinstance(data, dict) or node is None:
-        raise DomainInvalid(f"{path}, line 1: a domain is a mapping; begin with `name:`.", file=str(path), line=1)
-    return data, node
-
-
-def _explain(error: ValidationError, files: list[tuple[Path, yaml.Node]]) -> str:
-    """Say of every problem in which file and line it is, and what to do."""
-    lines = []
-    for problem in error.errors():
-        message = problem["msg"].removeprefix("Value error, ")
-        location = [part for part in problem["loc"] if part != "[key]"]
-        if match := _NAMED.match(message):  # a check of the whole domain: it names the place itself
-            location += match["place"].split(".")
-            message = message[match.end() :]
-        path, line = max((_find(path, node, location) for path, node in files), key=lambda found: found[2])[:2]
-        if problem["type"] == "missing":
-            message = f"`{location[-1]}:` is missing; add it"
-        elif problem["type"] == "extra_forbidden":
-            message = f"`{location[-1]}:` is not known here; remove it or correct its spelling"
-        lines.append(f"{path}, line {line}: {'.'.join(map(str, location)) or 'domain'}: {message}")
-    return "\n".join(lines)
-
-
-def _find(path: Path, node: yaml.Node, location: list[str | int]) -> tuple[Path, int, int]:
-    """Return the file, the line (from 1) of the deepest part of `location` that is there, and its depth."""
-    line, depth = 1, 0
-    for part in location:
-        found: yaml.Node | None = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    line, found = key.start_mark.line + 1, value
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            found = node.value[part]
-            line = found.start_mark.line + 1
-        if found is None:
-            break
-        node, depth = found, depth + 1
-    return path, line, depth
+def _with_single_texts(part: Any) -> Any:
+    """Allow a single text wherever a list of them may stand, as the models do."""
+    if isinstance(part, list):
+        return [_with_single_texts(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    result = {key: _with_single_texts(value) for key, value in part.items()}
+    if result.get("type") == "array" and result.get("items") == {"type": "string"} and "minItems" in result:
+        return {"anyOf": [{"type": "string"}, result]}
+    return result

@@ -74,8 +74,7 @@ def _take_back(result: Filling, slot: str, mentions: Sequence[Mention], current:
     """Empty a slot whose value the user says is not meant; a denial of anything else says nothing."""
     if current is None or all(mention.value != current.value for mention in mentions):
         return result
-    left = {name: value for name, value in result.frame.slots.items() if name != slot}
-    frame = replace(result.frame, slots=left, rejected=(*result.frame.rejected, (slot, current.value)))
+    frame = replace(result.frame.without(slot), rejected=(*result.frame.rejected, (slot, current.value)))
     return replace(result, frame=frame, emptied=(*result.emptied, slot))
 
 

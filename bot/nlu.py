@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain import Domain, Slot
+from bot.domain import Domain
 from bot.heard import Heard, listen
 from bot.intents import CERTAIN, POSSIBLE, IntentMatcher
 from bot.phonetics import SoundLexicon, Sounds, sounds_of
-from bot.slots import Choice, ChoiceReader, DateReader, Mention, PersonReader, PhoneReader, SlotReader
-from bot.slots.mention import pick
+from bot.slots import Mention
+from bot.slots.mention import negate, negation_pattern, pick
+from bot.slots.model import AFTER, Slot
+from bot.slots.readers import BARE, open_reader
 from bot.turn import Utterance
 
-_CORRECTION = re.compile(r"不对|不是|错了|改成|换成|改到|改为|改|换|应该是|还是|我说的是")
-
-
 _LABEL_SCORE = 0.9
+_CUED, _ASKED = 0.3, 0.1
 _WHOLE = 0.9
 
 
@@ -40,6 +40,11 @@ class Understanding:
     coverage: float
     now: datetime
 
+    @classmethod
+    def of_nothing(cls, now: datetime) -> Understanding:
+        """Return what there is to understand when nobody has spoken, at the time `now`."""
+        return cls((), (), (), silent=True, spoken=False, correcting=False, coverage=0.0, now=now)
+
     def wants(self, intent: str) -> bool:
         """Whether `intent` is among the likely ones with enough confidence to act on it."""
         return any(name == intent and confidence >= CERTAIN for name, confidence in self.intents)
@@ -57,25 +62,30 @@ class Understanding:
 class Nlu:
     """Understands utterances of one domain. Immutable after construction, safe to share between threads."""
 
-    def __init__(self, domain: Domain) -> None:
-        """Build the readers of all slots and the index of the intents."""
-        self._readers = {name: _reader(name, slot) for name, slot in domain.slots.items()}
-        self._people = [name for name, slot in domain.slots.items() if slot.type == "person"]
+    def __init__(self, domain: Domain, *, phonetic: bool = True) -> None:
+        """Build the readers of all slots and the index of the intents; `phonetic` matches what is spoken by sound."""
+        self._phonetic = phonetic
+        self._readers = {name: open_reader(name, slot, domain.words) for name, slot in domain.slots.items()}
+        self._bare = [name for name, slot in domain.slots.items() if slot.type in BARE]
+        self._texts = [name for name, slot in domain.slots.items() if slot.type == "text"]
+        self._cues = {name: _cues(slot) for name, slot in domain.slots.items() if slot.cues}
         self._labels = {
             label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
         }
         self._label_sounds = SoundLexicon([label for label in self._labels if len(label) > 1])
         self._matcher = IntentMatcher(domain)
+        self._negation = negation_pattern(domain.words)
+        self._correction = re.compile("|".join(map(re.escape, domain.words.corrections)))
 
     def understand(self, utterance: Utterance, asked: str, now: datetime) -> Understanding:
         """Read an utterance, given the slot that was `asked` for ("" for none) and the time (with its zone)."""
         heard = listen(utterance)
-        sounds = sounds_of(heard) if heard.spoken else None
+        sounds = sounds_of(heard) if heard.spoken and self._phonetic else None
         mentions = self._mentions(heard, sounds, asked, now)
         if self._matcher.is_whole(heard):  # 是的 is a yes, whatever it may sound like besides
             mentions = [mention for mention in mentions if mention.confidence >= _WHOLE]
         intents = self._matcher.rank(heard, sounds, mentions)
-        if asked in self._people:
+        if asked in self._bare:
             mentions = self._with_bare_name(heard, sounds, mentions, intents, asked, now)
         return Understanding(
             intents=tuple(intents),
@@ -83,7 +93,7 @@ class Nlu:
             labels=self._named(heard, sounds, mentions),
             silent=heard.silent,
             spoken=heard.spoken,
-            correcting=bool(_CORRECTION.search(heard.text)),
+            correcting=bool(self._correction.search(heard.text)),
             coverage=_coverage(heard, mentions),
             now=now,
         )
@@ -91,11 +101,20 @@ class Nlu:
     def _mentions(self, heard: Heard, sounds: Sounds | None, asked: str, now: datetime) -> list[Mention]:
         found: list[Mention] = []
         for name, reader in self._readers.items():
-            if name not in self._people:
+            if name not in self._bare:
                 found += reader.read(heard, sounds, asked=name == asked, now=now)
-        for name in self._people:
+        for name in self._bare:
             found += self._readers[name].read(heard, sounds, asked=False, now=now)
-        return pick(found)
+        weighed = [self._weighed(heard, mention, asked) for mention in found]
+        return negate(heard, pick(weighed), self._negation)
+
+    def _weighed(self, heard: Heard, mention: Mention, asked: str) -> Mention:
+        """Prefer, of two slots that may have the same value, the one whose cue stands beside it, then the one asked."""
+        cues = self._cues.get(mention.slot)
+        cued = cues is not None and (
+            cues[0].search(heard.text[: mention.start]) or cues[1].match(heard.text[mention.end :])
+        )
+        return replace(mention, gain=mention.gain + (_CUED if cued else 0.0) + (_ASKED if mention.slot == asked else 0))
 
     def _with_bare_name(
         self,
@@ -112,6 +131,8 @@ class Nlu:
         """
         if any(mention.slot == asked for mention in mentions) or (intents and intents[0][1] >= CERTAIN):
             return mentions
+        if asked in self._texts:  # whatever the words mean elsewhere, here they are the answer
+            return self._readers[asked].read(heard, sounds, asked=True, now=now) or mentions
         spelled = [mention for mention in mentions if not (heard.spoken and mention.how in ("sound", "hint"))]
         names = self._readers[asked].read(_without(heard, spelled), sounds, asked=True, now=now)
         sure = [name for name in names if name.confidence >= 0.85 or not mentions]
@@ -146,9 +167,12 @@ def _without(heard: Heard, mentions: Sequence[Mention]) -> Heard:
     return replace(heard, text=text, shown=shown)
 
 
-def _reader(name: str, slot: Slot) -> SlotReader:
-    if slot.type == "choice":
-        return ChoiceReader(name, [Choice(v.value, v.synonyms, v.hints, v.patterns, v.refuse) for v in slot.values])
-    if slot.type == "date":
-        return DateReader(name, slot.within_days)
-    return PhoneReader(name) if slot.type == "phone" else PersonReader(name)
+def _cues(slot: Slot) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what may stand before a value of the slot, and what after it; its own names count as cues, too."""
+    before = [*(cue for cue in slot.cues if not cue.startswith(AFTER)), slot.label, *slot.aliases]
+    after = [cue.removeprefix(AFTER) for cue in slot.cues if cue.startswith(AFTER)]
+    verb = "(?:是|改成|换成|改为|改到)?"
+    return (
+        re.compile(rf"(?:{'|'.join(map(re.escape, before))}){verb}$"),
+        re.compile("|".join(map(re.escape, after)) or "(?!)"),
+    )

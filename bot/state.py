@@ -7,7 +7,7 @@ an ISO 8601 date, eleven digits), so a stored dialogue survives a restart and an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, cast, get_args
 
 from bot.errors import StateInvalid, StateTooNew
@@ -42,11 +42,22 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Option:
+    """A record that a slot may be filled with: its number, how it is shown, and its values."""
+
+    id: str
+    shown: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Frame:
     """One run through a task: what has been collected so far.
 
     `key` is unique to this run and makes its action idempotent. `checked` names the slots for which the user has
     been asked "did you say ...?": never twice. `rejected` holds (slot, value) pairs the user has said no to.
+    `skipped` names slots that were offered and passed over, `options` are
+    the records to choose one of.
     """
 
     task: str
@@ -54,6 +65,17 @@ class Frame:
     slots: Mapping[str, SlotValue] = field(default_factory=dict)
     checked: tuple[str, ...] = ()
     rejected: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The normalised values of the filled slots."""
+        return {name: slot.value for name, slot in self.slots.items()}
+
+    def without(self, slot: str) -> Frame:
+        """Return the frame with `slot` empty."""
+        return replace(self, slots={name: value for name, value in self.slots.items() if name != slot})
 
 
 @dataclass(frozen=True)
@@ -138,4 +160,11 @@ def _frame(data: Mapping[str, Any]) -> Frame:
         slots={str(name): _value(value) for name, value in data["slots"].items()},
         checked=tuple(str(name) for name in data["checked"]),
         rejected=tuple((str(slot), str(value)) for slot, value in data["rejected"]),
+        skipped=tuple(str(name) for name in data.get("skipped", ())),
+        options=tuple(_option(option) for option in data.get("options", ())),
     )
+
+
+def _option(data: Mapping[str, Any]) -> Option:
+    values = {str(name): str(value) for name, value in data["values"].items()}
+    return Option(id=str(data["id"]), shown=str(data["shown"]), values=values)

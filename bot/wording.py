@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from bot.domain import Domain
-from bot.state import DialogueState, Frame, Question
+from bot.slots.model import placeholders
+from bot.state import DialogueState, Frame, Question, SlotValue
 from bot.turn import QuickReply
 
 _WEEKDAYS = "一二三四五六日"
@@ -46,17 +47,46 @@ class Wording:
             return show_day(date.fromisoformat(value), today)
         return f"{value[:3]} {value[3:7]} {value[7:]}" if kind == "phone" else value
 
+    def filled(self, name: str, slot: SlotValue, today: date) -> str:
+        """Return the value of a filled slot in words; a record is known by what was shown of it."""
+        return slot.said if self._domain.slots[name].type == "record" else self.value(name, slot.value, today)
+
     def frame(self, frame: Frame, today: date) -> dict[str, str]:
-        """Return all values of a frame in words, and the title of its task."""
-        values = {name: self.value(name, slot.value, today) for name, slot in frame.slots.items()}
-        return {**values, "task": self._domain.tasks[frame.task].title}
+        """Return the values of a frame that matter, in words, and the title of its task."""
+        task = self._domain.tasks[frame.task]
+        due = {step.slot for step in task.due(frame.values)}
+        values = {name: self.filled(name, slot, today) for name, slot in frame.slots.items() if name in due}
+        return {**values, "task": task.title}
+
+    def record(self, name: str, values: Mapping[str, str], today: date) -> str:
+        """Return a record in words."""
+        record = self._domain.records[name]
+        words = dict.fromkeys(record.slots, "") | {slot: self.value(slot, v, today) for slot, v in values.items()}
+        return record.show.format_map(words)
+
+    def _summary(self, frame: Frame, today: date) -> str:
+        values = self.frame(frame, today)
+        lines = self._domain.tasks[frame.task].summary.splitlines()
+        return "\n".join(line.format_map(values) for line in lines if placeholders(line) <= values.keys())
+
+    def done(self, frame: Frame, turn: int, today: date, found: Sequence[Mapping[str, str]] = ()) -> str:
+        """Return what is said when the task of a frame is done, and, of a look-up, the values of what was `found`."""
+        action = self._domain.actions[self._domain.tasks[frame.task].action]
+        if action.do == "find" and not found:
+            return action.none or self.phrase("none_found", turn, task=self._domain.tasks[frame.task].title)
+        listed = "\n".join(self.record(action.record, values, today) for values in found)
+        values = {**self.frame(frame, today), "count": str(len(found)), "found": listed}
+        variants = [text for text in self._domain.tasks[frame.task].done if placeholders(text) <= values.keys()]
+        fullest = max(len(placeholders(text)) for text in variants)
+        variants = [text for text in variants if len(placeholders(text)) == fullest]
+        return variants[turn % len(variants)].format_map(values)
 
     def ack(self, slots: Sequence[str], hinted: Mapping[str, str], frame: Frame, today: date) -> str:
         """Return the values just understood, in one breath; `hinted` maps slots to the words that hinted at them."""
         parts = []
         for name in slots:
             model = self._domain.slots[name]
-            value = self.value(name, frame.slots[name].value, today)
+            value = self.filled(name, frame.slots[name], today)
             template = model.hint_ack if name in hinted else model.ack
             parts.append(template.format_map({"value": value, "said": hinted.get(name, "")}))
         return "，".join(parts)
@@ -68,6 +98,9 @@ class Wording:
             return ()
         if question.kind == "slot":
             variants = self._domain.slots[question.slot].ask
+            if frame.options:
+                listed = [f"{number}. {option.shown}" for number, option in enumerate(frame.options, 1)]
+                return ("\n".join((variants[max(0, state.asked - 1) % len(variants)], *listed)),)
             return (variants[max(0, state.asked - 1) % len(variants)],)
         if question.kind == "heard" and question.candidate:
             value = self.value(question.slot, question.candidate.value, today)
@@ -76,8 +109,7 @@ class Wording:
                 return (confirm.format_map({"value": value}),)
             return (self.phrase("confirm_heard", state.turn, value=value, label=label),)
         if question.kind == "summary":
-            summary = self._domain.tasks[frame.task].summary.format_map(self.frame(frame, today))
-            return summary, self.phrase("confirm_summary", state.asked)
+            return self._summary(frame, today), self.phrase("confirm_summary", state.asked)
         if question.kind == "intent":
             return (self.phrase("confirm_cancel", state.turn, task=self._domain.tasks[frame.task].title),)
         return (self.phrase("which_wrong", state.turn),)
@@ -86,12 +118,14 @@ class Wording:
         """Return the quick replies that go with a question."""
         if question is None or frame is None:
             return tuple(QuickReply(text, text) for text in self._domain.buttons)
+        if question.kind == "slot" and frame.options:
+            return tuple(QuickReply(o.shown, f"第{'一二三四五六七八九'[i]}个") for i, o in enumerate(frame.options))
         if question.kind == "slot":
             return tuple(QuickReply(text, text) for text in self._domain.slots[question.slot].buttons)
         if question.kind == "summary":
             return QuickReply("确认", "确认"), QuickReply("修改", "修改"), QuickReply("取消", "取消")
         if question.kind == "change":
-            filled = [name for name in self._domain.tasks[frame.task].slots if name in frame.slots]
+            filled = [name for name in self._domain.tasks[frame.task].names if name in frame.slots]
             labels = [self._domain.slots[name].label for name in filled]
             return tuple(QuickReply(label, f"改{label}") for label in labels)
         return QuickReply("是", "是"), QuickReply("不是", "不是")

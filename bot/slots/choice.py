@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.heard import Heard
 from bot.phonetics import SoundLexicon, Sounds
-from bot.slots.mention import How, Mention, believable, negate, pick, sound_confidence, sound_gain, spelled_confidence
+from bot.slots.mention import How, Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
 
 _HINT_DISCOUNT = 0.1
 _DOUBTED = 0.8  # below SURE, so that it is asked about
@@ -57,7 +57,7 @@ class ChoiceReader:
         picked = [_doubted(mention, rivals) for mention in pick(found)]
         if any(mention.how != "hint" for mention in picked):
             picked = [mention for mention in picked if mention.how != "hint"]
-        return negate(heard, picked)
+        return picked
 
     def _by_spelling(self, heard: Heard) -> list[Mention]:
         found = []

@@ -17,7 +17,7 @@ import cn2an
 
 from bot.heard import Heard
 from bot.phonetics import SoundLexicon, Sounds
-from bot.slots.mention import Mention, believable, negate, pick, sound_confidence, sound_gain, spelled_confidence
+from bot.slots.mention import Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
 
 _NUMBER = r"(?:[二三两]?十[一二三四五六七八九]?|[一二两三四五六七八九]|\d{1,2})"
 _BEFORE = r"(?<![零一二三四五六七八九十百\d])"
@@ -191,7 +191,7 @@ class DateReader:
                     placed = DateFound(match.start, match.end, day.day, day.problem)
                     gain = sound_gain(match)
                     found.append(self._mention(heard, placed, today, gain=gain, by_sound=sound_confidence(match)))
-        return negate(heard, pick(found))
+        return pick(found)
 
     def _mention(self, heard: Heard, found: DateFound, today: date, *, gain: float, by_sound: float | None) -> Mention:
         problem = found.problem or (day_problem(found.day, today, self._within_days) if found.day else "")

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from bot.heard import Heard
 from bot.phonetics import SoundMatch, Sounds
+from bot.words import Words
 
 How = Literal["spelled", "sound", "hint", "bare"]
 
@@ -17,8 +18,6 @@ SURE = 0.85
 """A value heard with less confidence than this is asked about before it is used."""
 
 _DOUBT = 3.6  # one syllable inserted (消化那内科) still beats the shorter word inside; a wrong initial does not
-
-_NEGATION = re.compile(r"(?:(?<!是)不是|不要|不想|不看|不挂|不去|不用|别挂|别看|没说|不约)(?:挂|看|去|选|约|要|说)?$")
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,16 @@ def sound_confidence(match: SoundMatch) -> float:
     return match.score - (0.05 if len(match.word) == 2 and not match.spelled else 0.0)
 
 
-def negate(heard: Heard, mentions: Iterable[Mention]) -> list[Mention]:
+def negate(heard: Heard, mentions: Iterable[Mention], negation: re.Pattern[str]) -> list[Mention]:
     """Mark the mentions that directly follow a "not": 不要上午."""
-    return [replace(one, negated=bool(_NEGATION.search(heard.text[: one.start]))) for one in mentions]
+    return [replace(one, negated=bool(negation.search(heard.text[: one.start]))) for one in mentions]
+
+
+def negation_pattern(words: Words) -> re.Pattern[str]:
+    """Return what stands before a value that is not meant: 不要, 不是, 不要挂; not the 不是 of a question (是不是)."""
+    negations = "|".join(map(re.escape, words.negations))
+    verb = f"[{re.escape(words.negated_verbs)}]?" if words.negated_verbs else ""
+    return re.compile(rf"(?<!是)(?:{negations}){verb}$")
 
 
 def pick(mentions: Iterable[Mention]) -> list[Mention]:

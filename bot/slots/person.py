@@ -4,42 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import cache
 
 from bot.heard import Heard
 from bot.phonetics import Sounds, syllables
 from bot.slots.mention import Mention, spelled_confidence
+from bot.words import Words
 
-# the surnames of 99 % of the people, most frequent first (which decides between homophones)
-SURNAMES = (
-    "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚"
-    "沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常汤"
-    "康易乔赖文施洪辛柯庄温牛樊葛邢安齐伍庞颜倪章鲁岳翟殷詹申欧耿关兰焦俞左柳甘祝包宁尚符舒阮纪梅童凌毕单裴"
-    "霍成苗谷盛曲翁冉骆蓝路游靳管柴蒙鲍华喻祁房滕屈饶牟艾尤时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景党宫费卜"
-    "冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边卞姬师和仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩明佘池查麻苑迟"
-)
 _FREQUENT = 60
-COMPOUND = (
-    "欧阳",
-    "上官",
-    "皇甫",
-    "令狐",
-    "诸葛",
-    "司徒",
-    "司马",
-    "申屠",
-    "夏侯",
-    "尉迟",
-    "东方",
-    "慕容",
-    "端木",
-    "公孙",
-    "宇文",
-    "长孙",
-)
-_SPELLED_OUT = {"弓长": "张", "木子": "李", "立早": "章", "耳东": "陈", "双木": "林", "口天": "吴", "言午": "许"}
-_SPELLED_OUT |= {"古月": "胡", "草头": "黄", "三横": "王", "双口": "吕", "走肖": "赵", "干勾": "于", "人可": "何"}
-
 _HAN = r"[一-鿿]"
 _INTRODUCED = re.compile(
     rf"(?:(?:我的?|他的?|她的?|病人的?|患者的?|就诊人的?|孩子的?)?(?:名字|姓名)(?:就?[是叫]|[::])?|"
@@ -53,34 +24,18 @@ _SURNAME_FIRST = re.compile(
 )
 _SURNAME_ONLY = re.compile(rf"(?:我|免贵|病人|患者|他|她)姓(?P<family>{_HAN})(?=$|[^一-鿿])")
 _FILLERS = re.compile(r"^(?:嗯|呃|额|啊|哦|那个|就是|就)+|(?:吧|啊|呀|哦|呢|的)+$")
-_PREFIXES = (
-    *(
-        "我的名字叫",
-        "我的名字是",
-        "我名字叫",
-        "名字叫",
-        "名字是",
-        "姓名是",
-        "病人叫",
-        "病人是",
-        "患者是",
-        "他叫",
-        "她叫",
-    ),
-    *("我叫", "我是", "叫做", "病人", "患者", "叫", "是"),
-)
-_NOBODY = frozenset(
-    {"我", "我自己", "自己", "本人", "我本人", "自己看", "病人", "患者", "孩子", "老人", "家人", "朋友", "姓名", "名字"}
-)
 
 
 class PersonReader:
     """Finds one name; what does not look like one is given back with low confidence, so that it is asked about."""
 
-    def __init__(self, slot: str) -> None:
-        """Read for `slot`."""
+    def __init__(self, slot: str, words: Words) -> None:
+        """Read for `slot` with the surnames and introductions of `words`."""
         self._slot = slot
-        self._prefix_sounds = [(prefix, syllables(prefix)) for prefix in _PREFIXES]
+        self._surnames = Surnames(words)
+        self._nobody = frozenset(words.nobody)
+        self._spelled_out = words.spelled_out
+        self._prefix_sounds = [(prefix, syllables(prefix)) for prefix in words.name_prefixes]
 
     def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the name, if any; see SlotReader. A bare answer is taken only when a name was asked for."""
@@ -100,7 +55,7 @@ class PersonReader:
                 heard, "", *alone.span(), problem="name_incomplete", details={"family": alone["family"]}
             )
         match = _INTRODUCED.search(heard.text)
-        if not match or match["name"] in _NOBODY:
+        if not match or match["name"] in self._nobody:
             return None
         start, end = match.span("name")
         return self._mention(heard, heard.shown[start:end].strip(), match.start(), end)
@@ -110,9 +65,9 @@ class PersonReader:
         for piece in re.finditer(r"[^\s,,。.!!?？、;:]+(?: (?=[a-z])[a-z'-]+)*", heard.text):
             start, end = self._strip(heard, *piece.span())
             name = heard.text[start:end]
-            for spelled_out, family in _SPELLED_OUT.items():
+            for spelled_out, family in self._spelled_out.items():
                 name = name.removesuffix(f"{spelled_out}{family}").removesuffix(f"{spelled_out}的{family}")
-            if name in _NOBODY:
+            if name in self._nobody:
                 return self._mention(heard, "", start, end, problem="name_needed")
             if re.fullmatch(rf"{_HAN}{{2,4}}|{_HAN}{{1,6}}·{_HAN}{{1,10}}", name):
                 return self._mention(heard, name, start, start + len(name), how="bare")
@@ -147,8 +102,8 @@ class PersonReader:
         problem: str = "",
         details: dict[str, str] | None = None,
     ) -> Mention:
-        repaired = _repair(name) if heard.spoken else name
-        known = has_surname(repaired) or not re.match(_HAN, repaired)
+        repaired = self._surnames.repair(name) if heard.spoken else name
+        known = self._surnames.begin(repaired) or not re.match(_HAN, repaired)
         confidence = spelled_confidence(heard, start, end) if how == "spelled" else 0.9
         return Mention(
             slot=self._slot,
@@ -164,24 +119,26 @@ class PersonReader:
         )
 
 
-def has_surname(name: str) -> bool:
-    """Whether a name begins with a usual surname."""
-    return bool(name) and (name[0] in SURNAMES or name[:2] in COMPOUND)
+class Surnames:
+    """The usual surnames and their sounds. Immutable."""
 
+    def __init__(self, words: Words) -> None:
+        """Know the surnames of `words`."""
+        self._single = words.surnames
+        self._compound = frozenset(words.compound_surnames)
+        self._by_sound: dict[str, str] = {}
+        for surname in words.surnames:
+            self._by_sound.setdefault(syllables(surname)[0], surname)  # the most frequent one comes first
 
-def _repair(name: str) -> str:
-    """Give a misheard surname its usual spelling: 望小明 is 王小明. Only what is no surname is touched."""
-    if len(name) < 2 or has_surname(name) or not re.match(_HAN, name):
-        return name
-    if len(name) > 2 and name[1] in SURNAMES[:_FREQUENT]:
-        return name[1:]  # a stray syllable before the name: 乘赵敏
-    sound = syllables(name)
-    for surname, surname_sound in _surname_sounds():
-        if sound[0] == surname_sound:
-            return surname + name[1:]
-    return name
+    def begin(self, name: str) -> bool:
+        """Whether a name begins with a usual surname."""
+        return bool(name) and (name[0] in self._single or name[:2] in self._compound)
 
-
-@cache
-def _surname_sounds() -> tuple[tuple[str, str], ...]:
-    return tuple((surname, syllables(surname)[0]) for surname in SURNAMES)
+    def repair(self, name: str) -> str:
+        """Give a misheard surname its usual spelling: 望小明 is 王小明. Only what is no surname is touched."""
+        if len(name) < 2 or self.begin(name) or not re.match(_HAN, name):
+            return name
+        if len(name) > 2 and name[1] in self._single[:_FREQUENT]:
+            return name[1:]  # a stray syllable before the name: 乘赵敏
+        surname = self._by_sound.get(syllables(name)[0])
+        return surname + name[1:] if surname else name

@@ -29,8 +29,12 @@ tasks:
     intent: cut
     slots: [day]
     summary: "{day}理发"
-    action: book_appointment
+    action: book
     done: 好了。
+records:
+  haircut: {slots: [day], show: "{day}"}
+actions:
+  book: {do: add, record: haircut}
 intents:
   cut:
     keywords: [理发]
@@ -63,17 +67,17 @@ def test_a_small_domain_is_enough(tmp_path: Path) -> None:
         ("intent: cut", "intent: shave", 14, "choose one of"),
         ("slots: [day]", "slots: [hour]", 15, "there is no 'hour'"),
         ('"{day}理发"', '"{dya}理发"', 16, "{day}"),
-        ('"您好，我是{title}。"', '"您好，我是{name}。"', 23, "{title}"),
-        ('"您好，我是{title}。"', '"您好，我是{title。"', 23, "unbalanced"),
-        ('  greeting: "您好，我是{title}。"\n', "", 22, "missing: greeting"),
-        ("keywords: [理发]", "reply: help", 20, "examples"),
+        ('"您好，我是{title}。"', '"您好，我是{name}。"', 27, "{title}"),
+        ('"您好，我是{title}。"', '"您好，我是{title。"', 27, "unbalanced"),
+        ('  greeting: "您好，我是{title}。"\n', "", 26, "missing: greeting"),
+        ("keywords: [理发]", "reply: help", 24, "examples"),
         ("language: zh", "language: zh\ntimezone: Mars/Base", 4, "Asia/Shanghai"),
         ("title: 理发\nlanguage", "title: [理发\nlanguage", 3, "correct the YAML"),
         ("type: date", "type: phone\n    within_days: 3", 6, "belongs to slots of type date"),
         ("help: 比如“明天”。", "help: 比如“明天”。\n    opens: shave", 11, "shave"),
         ("help: 比如“明天”。", "help: 比如“明天”。\n    day: noon", 11, "noon"),
         ("help: 比如“明天”。", "help: 比如“明天”。\n    values: [{value: 一}]", 6, "takes no `values:`"),
-        ("keywords: [理发]", "keywords: [理发]\n    reply: nothing", 22, "nothing"),
+        ("keywords: [理发]", "keywords: [理发]\n    reply: nothing", 26, "nothing"),
     ],
 )
 def test_a_mistake_is_named_with_file_line_and_remedy(
@@ -110,7 +114,7 @@ def test_a_file_must_be_utf8(tmp_path: Path) -> None:
 
 
 def test_a_missing_domain_lists_those_there_are(tmp_path: Path) -> None:
-    assert domain_names() == ["clinic"]
+    assert domain_names() == ["clinic", "daily"]
     with pytest.raises(DomainMissing, match="clinic"):
         load_domain("klinik")
     with pytest.raises(DomainMissing, match="cannot be read"):

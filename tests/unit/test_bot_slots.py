@@ -6,13 +6,15 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
-from bot import Utterance
+from bot import Utterance, load_domain
 from bot.heard import listen
+from bot.nlu import Nlu
 from bot.phonetics import sounds_of
 from bot.slots import Choice, ChoiceReader, DateReader, Mention, PersonReader, PhoneReader, SlotReader
 from bot.slots.date import find_dates
 
 SATURDAY = date(2026, 11, 21)
+WORDS = load_domain("clinic").words
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=timezone(timedelta(hours=8)))
 
 
@@ -101,7 +103,7 @@ def test_a_typed_day_is_taken_only_as_it_is_spelled() -> None:
 
 
 def test_a_denied_day_is_marked() -> None:
-    mentions = read(DateReader("date", 60), "不是明天，是后天")
+    mentions = Nlu(load_domain("clinic")).understand(Utterance("不是明天，是后天"), "date", NOW).mentions
     assert [(mention.value, mention.negated) for mention in mentions] == [("2026-11-22", True), ("2026-11-23", False)]
 
 
@@ -172,7 +174,7 @@ def test_few_digits_are_no_phone_number_unless_one_was_asked_for() -> None:
     ],
 )
 def test_a_name_that_is_introduced_is_found_at_any_time(text: str, name: str) -> None:
-    assert [mention.value for mention in read(PersonReader("patient"), text, asked=False)] == [name]
+    assert [mention.value for mention in read(PersonReader("patient", WORDS), text, asked=False)] == [name]
 
 
 @pytest.mark.parametrize(
@@ -187,24 +189,24 @@ def test_a_name_that_is_introduced_is_found_at_any_time(text: str, name: str) ->
     ],
 )
 def test_a_bare_name_is_found_when_it_was_asked_for(text: str, name: str) -> None:
-    assert [mention.value for mention in read(PersonReader("patient"), text)] == [name]
-    assert read(PersonReader("patient"), text, asked=False) == []
+    assert [mention.value for mention in read(PersonReader("patient", WORDS), text)] == [name]
+    assert read(PersonReader("patient", WORDS), text, asked=False) == []
 
 
 @pytest.mark.parametrize(("text", "name"), [("我较望小明", "王小明"), ("立娜", "李娜"), ("是章伟", "章伟")])
 def test_a_misheard_surname_gets_its_usual_spelling(text: str, name: str) -> None:
-    assert [mention.value for mention in read(PersonReader("patient"), text, spoken=True)] == [name]
+    assert [mention.value for mention in read(PersonReader("patient", WORDS), text, spoken=True)] == [name]
 
 
 def test_what_has_no_surname_is_less_sure() -> None:
-    (known,) = read(PersonReader("patient"), "王小明")
-    (unknown,) = read(PersonReader("patient"), "豆豆")
+    (known,) = read(PersonReader("patient", WORDS), "王小明")
+    (unknown,) = read(PersonReader("patient", WORDS), "豆豆")
     assert known.confidence > 0.85 > unknown.confidence
 
 
 @pytest.mark.parametrize(("text", "problem"), [("我姓张", "name_incomplete"), ("我自己", "name_needed")])
 def test_half_a_name_is_a_problem(text: str, problem: str) -> None:
-    assert [mention.problem for mention in read(PersonReader("patient"), text)] == [problem]
+    assert [mention.problem for mention in read(PersonReader("patient", WORDS), text)] == [problem]
 
 
 DEPARTMENTS = ChoiceReader(

@@ -1,0 +1,130 @@
+"""The tables that a domain declares: one row for every task done, one column for every slot of the record.
+
+Tables are made when they are first needed; a column that the domain has gained since is added to a table that is
+there already. A row that is cancelled stays, with the time of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Column, Date, DateTime, Engine, Integer, MetaData, String, Table, inspect, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateColumn
+
+from bot.domain import Domain
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row: its number, and its values in the form that slots have."""
+
+    id: str
+    values: Mapping[str, str]
+
+
+class Records:
+    """The tables of one domain in one database. Safe to share between threads."""
+
+    def __init__(self, domain: Domain, engine: Engine) -> None:
+        """Describe the tables; nothing is opened yet."""
+        self._engine = engine
+        self._metadata = MetaData()
+        self._tables = {name: _table(name, domain, self._metadata) for name in domain.records}
+        self._days = {name: record.day for name, record in domain.records.items()}
+        self._ready = False
+        self._lock = Lock()
+
+    def prepare(self) -> None:
+        """Make the tables and columns that are missing; every other method does so when it is the first."""
+        with self._lock:
+            if self._ready:
+                return
+            self._metadata.create_all(self._engine)
+            for table in self._tables.values():
+                self._add_missing_columns(table)
+            self._ready = True
+
+    def add(self, record: str, key: str, values: Mapping[str, str], now: datetime) -> None:
+        """Write a row, unless there is one with this key: the same confirmation, sent twice."""
+        table = self._table(record)
+        row = {name: _stored(table, name, value) for name, value in values.items() if name in table.c}
+        with self._engine.connect() as connection:
+            try:
+                connection.execute(table.insert().values(key=key, created_at=now, **row))
+                connection.commit()
+            except IntegrityError:
+                connection.rollback()
+                if not connection.execute(select(table.c.id).where(table.c.key == key)).first():
+                    raise
+
+    def find(self, record: str, match: Mapping[str, str], now: datetime) -> list[Found]:
+        """Return the rows with these values that are not cancelled and whose day is not over, oldest first."""
+        table, day = self._table(record), self._days[record]
+        query = table.select().where(table.c.cancelled_at.is_(None))
+        for name, value in match.items():
+            query = query.where(table.c[name] == _stored(table, name, value))
+        if day:
+            query = query.where(table.c[day] >= now.date()).order_by(table.c[day])
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(table.c.id)).mappings().all()
+        return [Found(str(row["id"]), _read(row)) for row in rows]
+
+    def change(self, record: str, row: str, values: Mapping[str, str]) -> None:
+        """Give a row new values."""
+        table = self._table(record)
+        new = {name: _stored(table, name, value) for name, value in values.items() if name in table.c}
+        with self._engine.begin() as connection:
+            connection.execute(table.update().where(table.c.id == int(row)).values(**new))
+
+    def cancel(self, record: str, row: str, now: datetime) -> None:
+        """Mark a row as cancelled; once it is, the first time stays."""
+        table = self._table(record)
+        with self._engine.begin() as connection:
+            open_row = (table.c.id == int(row)) & table.c.cancelled_at.is_(None)
+            connection.execute(table.update().where(open_row).values(cancelled_at=now))
+
+    def _table(self, record: str) -> Table:
+        self.prepare()
+        return self._tables[record]
+
+    def _add_missing_columns(self, table: Table) -> None:
+        there = {column["name"] for column in inspect(self._engine).get_columns(table.name)}
+        quote = self._engine.dialect.identifier_preparer.format_table
+        with self._engine.begin() as connection:
+            for column in table.columns:
+                if column.name not in there:
+                    described = CreateColumn(column).compile(dialect=self._engine.dialect)
+                    connection.exec_driver_sql(f"ALTER TABLE {quote(table)} ADD COLUMN {described}")
+
+
+def _table(name: str, domain: Domain, metadata: MetaData) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("key", String, unique=True, index=True, nullable=False),
+        *(Column(slot, _type(domain.slots[slot].type)) for slot in domain.records[name].slots),
+        Column("created_at", DateTime, nullable=False),
+        Column("cancelled_at", DateTime),
+    )
+
+
+def _type(slot_type: str) -> type[Date] | type[Integer] | type[String]:
+    return Date if slot_type == "date" else Integer if slot_type == "number" else String
+
+
+def _stored(table: Table, name: str, value: str) -> date | int | str:
+    column = table.c[name].type
+    return (
+        date.fromisoformat(value) if isinstance(column, Date) else int(value) if isinstance(column, Integer) else value
+    )
+
+
+def _read(row: Mapping[Any, Any]) -> dict[str, str]:
+    own = ("id", "key", "created_at", "cancelled_at")
+    return {str(name): str(value) for name, value in row.items() if name not in own and value is not None}

@@ -1,0 +1,76 @@
+"""Choosing one of the records that were found: by its place in the list, or by what tells it from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.course import Course
+from bot.decision import Decision
+from bot.records import Found
+from bot.slots.record import LAST
+from bot.state import Frame, Option, Question, SlotValue
+
+MOST = 9
+"""So many records are listed; who has more can be read none of them."""
+
+
+def choose_record(turn: Course) -> Decision | None:
+    """Take the answer to a list of records."""
+    question, frame = turn.state.question, turn.frame
+    if question is None or frame is None or question.kind != "slot" or not frame.options:
+        return None
+    if turn.domain.slots[question.slot].type != "record":
+        return None
+    left = _left(turn, frame, question.slot)
+    if left is None:
+        return None
+    turn.understood()
+    if len(left) == 1:
+        _choose(turn, frame, question.slot, left[0])
+        return turn.advance()
+    turn.say("which_record")
+    return turn.ask(question)
+
+
+def offer(turn: Course, slot: str, found: Sequence[Found]) -> Decision:
+    """Go on with what a look-up found: nothing, the only one, or several to choose from."""
+    frame = turn.frame
+    if frame is None:
+        return turn.end()
+    if not found:
+        none = turn.domain.slots[slot].none
+        if none:
+            turn.say_text(none)
+        else:
+            turn.say("none_found", task=turn.domain.tasks[frame.task].title)
+        return turn.leave()
+    shown = [turn.wording.record(turn.domain.slots[slot].record, one.values, turn.today) for one in found]
+    options = tuple(Option(one.id, text, one.values) for one, text in zip(found, shown, strict=True))[:MOST]
+    if len(options) == 1:
+        _choose(turn, frame, slot, options[0])
+        return turn.advance()
+    turn.frame = replace(frame, options=options)
+    return turn.ask(Question("slot", slot))
+
+
+def _left(turn: Course, frame: Frame, slot: str) -> list[Option] | None:
+    """Return the options that the answer leaves, None when it says nothing about them."""
+    options = list(frame.options)
+    places = [mention.value for mention in turn.heard.mentions if mention.slot == slot]
+    if places:
+        index = len(options) - 1 if places[-1] == LAST else int(places[-1]) - 1
+        return [options[index]] if 0 <= index < len(options) else []
+    telling = [mention for mention in turn.heard.mentions if mention.value and mention.slot in options[0].values]
+    if not telling:
+        return None
+    return [
+        option
+        for option in options
+        if all((option.values.get(one.slot) == one.value) != one.negated for one in telling)
+    ]
+
+
+def _choose(turn: Course, frame: Frame, slot: str, option: Option) -> None:
+    chosen = SlotValue(option.id, option.shown)
+    turn.frame = replace(frame, slots={**frame.slots, slot: chosen}, options=())

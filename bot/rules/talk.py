@@ -1,0 +1,104 @@
+"""What is neither a value nor a yes or no: silence, stopping, repeating, beginning a task, small talk, and the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.course import MAX_ASKED, Course
+from bot.decision import Decision
+from bot.slots import SURE
+from bot.state import Question
+from bot.turn import QuickReply
+
+DEEPEST = 3
+"""So many tasks may be begun within each other."""
+
+
+def silence(turn: Course) -> Decision | None:
+    """Ask again when nothing was said."""
+    if not turn.heard.silent:
+        return None
+    turn.say("silent")
+    return turn.resume()
+
+
+def cancel(turn: Course) -> Decision | None:
+    """Stop the task; what was heard with doubt is asked about first when there is something to lose."""
+    frame, heard = turn.frame, turn.heard
+    if heard.top == "cancel" and not heard.mentions:
+        if frame is None:
+            turn.say("nothing_to_cancel")
+            return turn.end()
+        if heard.spoken and len(frame.slots) > 1 and dict(heard.intents)["cancel"] < SURE:
+            return turn.ask(_about_cancelling(turn))
+        return turn.drop()
+    if frame is not None and heard.might_want("cancel") and not heard.mentions:
+        return turn.ask(_about_cancelling(turn))
+    return None
+
+
+def _about_cancelling(turn: Course) -> Question:
+    """Return the question whether to cancel; it keeps the slot it interrupts, which may be answered instead."""
+    question = turn.state.question
+    return Question("intent", slot=question.slot if question else "", intent="cancel")
+
+
+def repeat(turn: Course) -> Decision | None:
+    """Say the last thing again."""
+    if turn.heard.top != "repeat" or not turn.state.last_texts:
+        return None
+    buttons = tuple(QuickReply(title, text) for title, text in turn.state.last_buttons)
+    turn.understood()
+    return Decision(turn.state, turn.state.last_texts, buttons)
+
+
+def begin(turn: Course) -> Decision | None:
+    """Begin the task that the user wants."""
+    task = turn.domain.task_of(turn.heard.top)
+    if not task:
+        return None
+    turn.understood()
+    if turn.frame is not None:
+        return turn.resume()
+    turn.open(task)
+    return turn.advance()
+
+
+def digress(turn: Course) -> Decision | None:
+    """Begin another task in the midst of one; the first is taken up again afterwards. What was said with it counts."""
+    frame, task = turn.frame, turn.domain.task_of(turn.heard.top)
+    if frame is None or not task or len(turn.state.frames) >= DEEPEST:
+        return None
+    if any(open_frame.task == task for open_frame in turn.state.frames):
+        return None
+    turn.understood()
+    turn.open(task)
+    return None if turn.heard.mentions else turn.advance()
+
+
+def small_talk(turn: Course) -> Decision | None:
+    """Answer an intent that has a phrase for its answer, and come back to the question."""
+    intent = turn.domain.intents.get(turn.heard.top)
+    if intent is None or not intent.reply:
+        return None
+    turn.understood()
+    turn.say(intent.reply)
+    if intent.explain and (explanation := turn.wording.help(turn.state.question)):
+        turn.say_text(explanation)
+    return turn.resume()
+
+
+def fallback(turn: Course) -> Decision:
+    """Say that nothing was understood, the second time with how the question can be answered."""
+    turn.state = replace(turn.state, misunderstood=turn.state.misunderstood + 1)
+    if turn.frame is None:
+        turn.say("fallback_idle")
+        return turn.end()
+    explanation = turn.wording.help(turn.state.question)
+    if turn.state.asked >= MAX_ASKED:
+        return turn.resume()
+    if turn.state.misunderstood > 1 and explanation:
+        turn.say("fallback_second", help=explanation)
+    else:
+        turn.say("fallback_first")
+    return turn.resume()

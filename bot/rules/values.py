@@ -1,0 +1,122 @@
+"""Values that were said, asked for or not, and slots that the user wants to change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.course import Course
+from bot.decision import Decision
+from bot.filling import Filling, fill
+from bot.slots import Mention
+from bot.state import Frame, Question, SlotValue
+from bot.turn import QuickReply
+
+MOSTLY_VALUES = 0.6
+"""An utterance of which so much is values begins their task, although nobody asked: 后天下午."""
+
+_ASK_THEMSELVES = frozenset({"date_vague", "name_incomplete", "name_needed"})
+_PASSES = ("deny", "pass", "unknown_answer")
+_WITH_A_DAY = frozenset({"date_past", "date_far"})
+
+
+def take_values(turn: Course) -> Decision | None:
+    """Fill what was said into the frame, opening one when the values belong to a task."""
+    if not turn.heard.mentions:
+        return None
+    frame = turn.frame
+    if frame is None:
+        task = _task_of_values(turn)
+        if not task:
+            return None
+        frame = turn.open(task)
+    question = turn.state.question
+    asked = question.slot if question and question.kind == "slot" else ""
+    filling = fill(frame, turn.domain.tasks[frame.task].names, turn.heard, asked)
+    if filling.untouched:
+        return None
+    turn.frame = _without_other_records(turn, filling)
+    turn.understood()
+    if filling.filled or filling.changed or filling.emptied:
+        turn.state = replace(turn.state, asked=0)  # there is progress, so nobody is stuck
+    turn.acknowledge(filling)
+    if filling.problem:
+        return _about(turn, filling.problem)
+    if filling.unsure:
+        mention = filling.unsure
+        candidate = SlotValue(mention.value, mention.said, mention.confidence)
+        return turn.ask(Question("heard", mention.slot, candidate))
+    if filling.ambiguous:
+        return _choose(turn, filling)
+    return turn.advance()
+
+
+def skip(turn: Course) -> Decision | None:
+    """Pass over a slot that was only offered."""
+    frame, question = turn.frame, turn.state.question
+    if frame is None or question is None or question.kind != "slot" or turn.heard.mentions:
+        return None
+    steps = turn.domain.tasks[frame.task].slots
+    offered = any(step.slot == question.slot and step.need == "offered" for step in steps)
+    if not offered or question.slot in frame.slots or not any(map(turn.heard.wants, _PASSES)):
+        return None
+    turn.frame = replace(frame, skipped=(*frame.skipped, question.slot))
+    turn.understood()
+    turn.say("skipped", label=turn.domain.slots[question.slot].label)
+    return turn.advance()
+
+
+def change(turn: Course) -> Decision | None:
+    """Ask anew for the slot that the user names, or which one it is."""
+    frame, question = turn.frame, turn.state.question
+    if frame is None:
+        return None
+    slots = [name for name in turn.heard.labels if name in turn.domain.tasks[frame.task].names]
+    changing = turn.heard.wants("change") or turn.heard.wants("deny")
+    names_one = question is not None and question.kind in ("change", "summary") and not turn.heard.wants("affirm")
+    if slots and (changing or names_one):
+        turn.understood()
+        if turn.domain.slots[slots[0]].type == "record":
+            turn.frame = replace(frame.without(slots[0]), options=())
+            return turn.advance()
+        return turn.ask(Question("slot", slots[0]))
+    if turn.heard.top == "change":
+        return turn.ask(Question("change")) if frame.slots else turn.resume()
+    return None
+
+
+def _task_of_values(turn: Course) -> str:
+    """Return the task that values said out of the blue belong to, "" for none."""
+    domain, heard = turn.domain, turn.heard
+    opened = (domain.slots[m.slot].opens for m in heard.mentions if not m.negated)
+    task = domain.task_of(heard.top) or next(filter(None, opened), "")
+    if task or heard.top or heard.coverage < MOSTLY_VALUES:
+        return task
+    slots = {mention.slot for mention in heard.mentions}
+    return next((name for name, model in domain.tasks.items() if slots <= set(model.names)), "")
+
+
+def _without_other_records(turn: Course, filling: Filling) -> Frame:
+    """Return the frame without a record that was found by a value which has changed since."""
+    frame = filling.frame
+    changed = {*filling.filled, *filling.changed, *filling.emptied}
+    for name in turn.domain.tasks[frame.task].names:
+        if changed & set(turn.domain.slots[name].match):
+            frame = replace(frame.without(name), options=())
+    return frame
+
+
+def _about(turn: Course, mention: Mention) -> Decision:
+    """Say why a value cannot be used, and ask for another."""
+    details = dict(mention.details)
+    if mention.problem in _WITH_A_DAY:
+        details["day"] = turn.wording.value(mention.slot, details["day"], turn.today)
+    turn.say(mention.problem, **details)
+    return turn.ask(Question("slot", mention.slot), put=mention.problem not in _ASK_THEMSELVES)
+
+
+def _choose(turn: Course, filling: Filling) -> Decision:
+    slot, values = filling.ambiguous[0].slot, [m.value for m in filling.ambiguous]
+    shown = [turn.wording.value(slot, value, turn.today) for value in values]
+    turn.say("choose_one", values="、".join(shown))
+    decision = turn.ask(Question("slot", slot), put=False)
+    return replace(decision, buttons=tuple(QuickReply(text, text) for text in shown))

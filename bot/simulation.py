@@ -1,0 +1,193 @@
+"""A user who wants something: says it, answers what is asked, puts right what was misheard, and gives up at last.
+
+The dialogues come from two sources: the test dialogues (followed until the bot, having misheard, stands somewhere
+else than it did on clean text) and openings sampled from the examples of the domain. From there on the user answers
+the bot's questions from the goal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from bot.dialogue import Dialogue
+from bot.domain import Domain
+from bot.phonetics import folded, syllables
+from bot.rehearsal import Played
+from bot.slots.model import Slot
+from bot.slots.readers import BARE
+from bot.state import DialogueState, Frame
+from bot.turn import Reply, Utterance
+
+PATIENCE = 8
+"""A user gives up after so many turns more than the same dialogue takes on clean text."""
+LONGEST = 30
+"""No dialogue takes more turns than this."""
+CONFIDENCE = 0.9
+"""What the recogniser is said to report; it does not know about its errors."""
+
+_DAYS = ("明天", "后天", "下周二", "下周五", "周三", "二十八号", "十二月三号", "三天后")
+_TIMES = ("上午十点", "下午三点半", "晚上七点", "中午十二点", "八点一刻")
+_NAMES = ("王小明", "李娜", "张伟", "刘洋", "陈静", "赵敏", "孙丽", "周杰", "吴刚", "郑爽", "何平", "罗兰")
+_SPOKEN_DIGITS = "零幺二三四五六七八九"
+
+Hearing = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the user wants: a task with the words for its slots, and the values they had on clean text."""
+
+    task: str
+    words: Mapping[str, str]
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A dialogue to be held: the turns to begin with and, for each, where the bot stood before it on clean text."""
+
+    name: str
+    goal: Goal
+    turns: tuple[str, ...]
+    stands: tuple[tuple[object, ...], ...]
+    length: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a dialogue went: whether the task was done as wanted, and in how many turns."""
+
+    success: bool
+    turns: int
+    frame: Frame | None
+
+
+def plan_from_script(played: Played, domain: Domain, random: Random) -> Plan | None:
+    """Return the plan of a test dialogue that was played, None when it leads to no task or is misheard itself."""
+    if any(turn.hear is not None for turn in played.script.turns):
+        return None
+    last = max((index for index, reply in enumerate(played.replies) if reply.state.frame), default=0)
+    frame = played.replies[last].state.frame
+    done = last + 1 < len(played.replies) and played.replies[last + 1].actions
+    if frame is None or not _can_stand_alone(domain, frame.task) or (last + 1 < len(played.replies) and not done):
+        return None
+    words = sample_words(domain, frame.task, random) | {name: slot.said for name, slot in frame.slots.items()}
+    turns = tuple(turn.utterance.text for turn in played.script.turns)
+    stands = tuple(_stand(reply.state) for reply in played.replies[: len(turns)])
+    return Plan(played.script.name, Goal(frame.task, words, {}), turns, stands)
+
+
+def sample_plan(domain: Domain, number: int, random: Random) -> Plan:
+    """Return a plan that opens with an example of a task, its slots filled with words of the domain."""
+    task = random.choice([name for name in domain.tasks if _can_stand_alone(domain, name)])
+    words = sample_words(domain, task, random)
+    intent = domain.intents[domain.tasks[task].intent]
+    usable = [text for text in intent.examples if set(re.findall(r"{(\w+)}", text)) <= words.keys()]
+    opening = random.choice(usable or intent.keywords).format_map(words)
+    return Plan(f"sampled {number}", Goal(task, words, {}), (opening,), ((),))
+
+
+def _can_stand_alone(domain: Domain, task: str) -> bool:
+    """Whether a task needs nothing that was done before: looking up and cancelling do."""
+    return domain.actions[domain.tasks[task].action].do == "add"
+
+
+def sample_words(domain: Domain, task: str, random: Random) -> dict[str, str]:
+    """Return words for all slots of a task."""
+    return {name: _words(domain.slots[name], random) for name in domain.tasks[task].names}
+
+
+def _words(slot: Slot, random: Random) -> str:
+    if slot.type == "date":
+        return random.choice(_DAYS)
+    if slot.type == "person":
+        return random.choice(_NAMES)
+    if slot.type == "phone":
+        return "幺" + "".join(_SPOKEN_DIGITS[d] for d in (random.randint(3, 9), *random.choices(range(10), k=9)))
+    if slot.type == "number":
+        return str(random.randint(slot.least or 1, slot.most or 9))
+    if slot.type == "time":
+        return random.choice(_TIMES)
+    if slot.type == "yesno":
+        return random.choice(("要", "不要"))
+    if not slot.values:
+        advised: list[str] = re.findall("“(.+?)”", slot.help)
+        return random.choice([*advised, *slot.buttons] or [slot.label])
+    value = random.choice([value for value in slot.values if not value.refuse])
+    return random.choice([value.value, *value.synonyms])
+
+
+def converse(plan: Plan, dialogue: Dialogue, hearing: Hearing) -> Outcome:
+    """Hold a dialogue; `hearing` stands between what the user says and what the bot gets."""
+    reply = dialogue.start()
+    following, turns = True, 0
+    while turns < (plan.length + PATIENCE if plan.length else LONGEST):
+        following = following and turns < len(plan.turns) and plan.stands[turns] in ((), _stand(reply.state))
+        text = plan.turns[turns] if following else answer(plan.goal, reply, dialogue.domain)
+        before = reply.state.frame
+        reply = dialogue.respond(Utterance(hearing(text), "spoken", CONFIDENCE), reply.state)
+        turns += 1
+        if reply.actions and before is not None and turns >= (len(plan.turns) if following else 0):
+            return Outcome(_as_wanted(before, plan.goal, dialogue.domain), turns, before)
+    return Outcome(success=False, turns=turns, frame=None)
+
+
+def answer(goal: Goal, reply: Reply, domain: Domain) -> str:
+    """Return what the user says to the bot's question."""
+    question, frame = reply.state.question, reply.state.frame
+    if frame is None or question is None:
+        intent = domain.intents[domain.tasks[goal.task].intent]
+        return next((text for text in intent.examples if "{" not in text), [*intent.keywords, ""][0])
+    if frame.task != goal.task:
+        return "取消"
+    if question.kind == "heard" and question.candidate is not None:
+        right = _same(question.slot, question.candidate.value, goal, domain)
+        return "是的" if right else f"不是，是{goal.words[question.slot]}"
+    if question.kind == "slot":
+        return goal.words[question.slot]
+    wrong = [name for name, slot in frame.slots.items() if not _same(name, slot.value, goal, domain)]
+    if question.kind == "summary":
+        return f"不对，{domain.slots[wrong[0]].label}是{goal.words[wrong[0]]}" if wrong else "确认"
+    if question.kind == "change":
+        return f"改{domain.slots[wrong[0]].label}" if wrong else "不改了"
+    return "不是"
+
+
+def _same(slot: str, value: str, goal: Goal, domain: Domain) -> bool:
+    wanted = goal.values.get(slot)
+    if wanted is None or value == wanted:
+        return True
+    if domain.slots[slot].type not in BARE:
+        return False
+    # nobody can hear how a name or any other free text is written: one that sounds the same is right
+    return _sound(value) == _sound(wanted)
+
+
+def _sound(text: str) -> list[str]:
+    return [folded(syllable) for syllable in syllables(text)]
+
+
+def _as_wanted(frame: Frame, goal: Goal, domain: Domain) -> bool:
+    same = all(name in frame.slots and _same(name, frame.slots[name].value, goal, domain) for name in goal.values)
+    return frame.task == goal.task and same
+
+
+def _stand(state: DialogueState) -> tuple[object, ...]:
+    """Return where a dialogue stands: its task and question, and which slots are filled."""
+    question, frame = state.question, state.frame
+    asks = (question.kind, question.slot) if question else ()
+    return (frame.task, asks, frozenset(frame.slots)) if frame else ("", asks)
+
+
+def clean_goals(plans: Iterable[Plan], open_dialogue: Callable[[], Dialogue]) -> list[tuple[Plan, Outcome]]:
+    """Hold every dialogue on clean text; what it came to is what the user wants when the text is noisy."""
+    result = []
+    for plan in plans:
+        outcome = converse(plan, open_dialogue(), lambda text: text)
+        values = {name: slot.value for name, slot in outcome.frame.slots.items()} if outcome.frame else {}
+        goal = Goal(plan.goal.task, plan.goal.words, values)
+        result.append((Plan(plan.name, goal, plan.turns, plan.stands, outcome.turns), outcome))
+    return result

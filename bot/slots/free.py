@@ -1,0 +1,123 @@
+"""Values that are no list: places, yes or no, free text, and what a regular expression describes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.heard import Heard
+from bot.phonetics import Sounds
+from bot.slots.choice import Choice, ChoiceReader
+from bot.slots.mention import How, Mention, spelled_confidence
+
+_HAN = r"[一-鿿]"
+_PLACE = re.compile(
+    rf"(?:(?<=[从到去在往至])|(?<=位于)){_HAN}{{2,8}}?(?:[省市区县镇村路街站]|机场|火车站|大厦|广场|小区)"
+)
+_ANSWER = re.compile(rf"^(?:是|在|到|去|从|就是|我在|我去|我到|送到)?(?P<place>{_HAN}{{2,12}})(?:吧|啊|呀|那边|附近)?$")
+_YES = re.compile(r"^(?:嗯|那)?(?:是|对|要|有|需要|可以|好|行|嗯|想|会|带|ok|yes)(?!不)")
+_NO = re.compile(r"^(?:嗯|那)?(?:不|没|无|否|别|免了|no)")
+_DIGITS = str.maketrans("零〇一幺二两三四五六七八九", "0011223456789")
+_PLACE_CONFIDENCE = 0.8  # below SURE: a place that is on no list is asked about when it was spoken
+_FILLER = re.compile(r"^[嗯呃额啊哦,，。\s]+|[,，。\s]+$")
+
+
+class PlaceReader:
+    """Finds places: those listed by spelling or sound, others by their endings or as the bare answer."""
+
+    def __init__(self, slot: str, listed: Sequence[Choice]) -> None:
+        """Read for `slot`, with the places that are known."""
+        self._slot = slot
+        self._listed = ChoiceReader(slot, listed)
+
+    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+        """Return the places named; see SlotReader."""
+        found = self._listed.read(heard, sounds, asked=asked, now=now)
+        if found:
+            return found
+        if match := _PLACE.search(heard.text):
+            return [_whole(self._slot, heard, match.span(), "spelled")]
+        if asked and (match := _ANSWER.match(heard.text)):
+            return [_whole(self._slot, heard, match.span("place"), "bare", _PLACE_CONFIDENCE if heard.spoken else 1.0)]
+        return []
+
+
+class YesNoReader:
+    """Reads 是 or 否: from words of its own at any time, from any yes or no when it was asked for."""
+
+    def __init__(self, slot: str, values: Sequence[Choice]) -> None:
+        """Read for `slot`; `values` are 是 and 否 with words of their own, or none."""
+        self._slot = slot
+        self._own = ChoiceReader(slot, [Choice(v.value, v.synonyms, v.hints, v.patterns) for v in values])
+
+    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+        """Return the answer; see SlotReader."""
+        own = [mention for mention in self._own.read(heard, sounds, asked=asked, now=now) if len(mention.said) > 1]
+        if own or not asked:
+            return own
+        for pattern, value in ((_NO, "否"), (_YES, "是")):
+            if match := pattern.search(heard.text):
+                mention = _whole(self._slot, heard, match.span(), "spelled")
+                return [Mention(**{**vars(mention), "value": value})]
+        return []
+
+
+class TextReader:
+    """Takes the whole answer as it was said, when it was asked for."""
+
+    def __init__(self, slot: str, longest: int | None) -> None:
+        """Read for `slot` at most `longest` characters (None: no bound)."""
+        self._slot = slot
+        self._longest = longest
+
+    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+        """Return the text; see SlotReader."""
+        if not asked or heard.silent:
+            return []
+        start = match.end() if (match := _FILLER.match(heard.text)) else 0
+        end = start + len(_FILLER.sub("", heard.text[start:]))
+        mention = _whole(self._slot, heard, (start, end), "bare")
+        if self._longest is not None and end - start > self._longest:
+            details = {"count": str(end - start), "longest": str(self._longest)}
+            return [Mention(**{**vars(mention), "value": "", "problem": "text_long", "details": details})]
+        return [mention]
+
+
+class PatternReader:
+    """Finds what matches a regular expression; digits may be spoken, spaces between them do not count."""
+
+    def __init__(self, slot: str, pattern: str) -> None:
+        """Read for `slot` what `pattern` describes, in small letters and digits."""
+        self._slot = slot
+        self._pattern = re.compile(pattern)
+
+    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+        """Return the values; see SlotReader."""
+        places = [index for index, character in enumerate(heard.text) if character not in " -"]
+        tight = "".join(heard.text[index] for index in places)
+        for text in dict.fromkeys((tight, tight.translate(_DIGITS))):
+            found = [
+                (match[0], (places[match.start()], places[match.end() - 1] + 1))
+                for match in self._pattern.finditer(text)
+                if match[0]
+            ]
+            if found:
+                mentions = [(value, _whole(self._slot, heard, span, "spelled")) for value, span in found]
+                return [Mention(**{**vars(mention), "value": value.upper()}) for value, mention in mentions]
+        return []
+
+
+def _whole(slot: str, heard: Heard, span: tuple[int, int], how: How, confidence: float | None = None) -> Mention:
+    """Return the mention whose value is what was said between two positions."""
+    said = heard.shown[slice(*span)]
+    return Mention(
+        slot=slot,
+        value=said,
+        said=said,
+        start=span[0],
+        end=span[1],
+        confidence=spelled_confidence(heard, *span) if confidence is None else confidence,
+        how=how,
+        gain=float(span[1] - span[0]),
+    )
