@@ -33,7 +33,7 @@ from app.errors import (
     UploadTimeout,
     UploadTooLarge,
 )
-from asr.errors import AsrError, AudioError, AudioTooLarge, DecoderMissing, ModelError
+from asr.errors import AsrError, AudioError, AudioTooLarge, DecoderMissing, HotwordsInvalid, ModelError
 from bot import BotError
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (MessageFailed, 422),
     (AudioTooLarge, 413),
     (AudioError, 422),
+    (HotwordsInvalid, 422),
     (ModelError, 503),
     (AppError, 500),
     (AsrError, 500),
