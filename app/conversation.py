@@ -309,7 +309,7 @@ class Conversation:
 
 
 def spoken(transcript: Transcript) -> Utterance:
-    """Return what the bot gets to know of a transcript: text, confidence, and the candidates of each character."""
+    """Return what the bot gets to know of a transcript: what was said, how surely, and each character's candidates."""
     candidates: list[tuple[tuple[str, float], ...]] = []
     for token in transcript.tokens:
         single = [
@@ -318,7 +318,7 @@ def spoken(transcript: Transcript) -> Utterance:
             if len(alternative.text) == len(token.text) == 1
         ]
         candidates += [tuple(single) or ((character, token.confidence),) for character in token.text]
-    text = transcript.text
+    text = transcript.spoken
     return Utterance(
         text=text,
         source="spoken",

@@ -6,13 +6,16 @@ from asr.audio import Audio, AudioLimits, decode_audio, encode_wav
 from asr.decoding import Tier
 from asr.hotwords import Hotword, HotwordList
 from asr.recognizer import Recognizer, open_recognizer
-from asr.transcript import Alternative, Change, Segment, Token, Transcript
+from asr.transcript import FORMATTED, PLAIN, Alternative, Change, Formatting, Segment, Token, Transcript, Word
 
 __all__ = [
+    "FORMATTED",
+    "PLAIN",
     "Alternative",
     "Audio",
     "AudioLimits",
     "Change",
+    "Formatting",
     "Hotword",
     "HotwordList",
     "Recognizer",
@@ -20,6 +23,7 @@ __all__ = [
     "Tier",
     "Token",
     "Transcript",
+    "Word",
     "decode_audio",
     "encode_wav",
     "open_recognizer",

@@ -154,7 +154,7 @@ def evaluate(
     for utterance in utterances:
         audio = decode_audio(utterance.audio.read_bytes(), limits=_LIMITS)
         begin = time.perf_counter()
-        text = recognizer.transcribe(audio).text
+        text = recognizer.transcribe(audio).spoken
         recognition_seconds += time.perf_counter() - begin
         audio_seconds += audio.seconds
         found = count_errors(utterance.text, text)
@@ -205,10 +205,10 @@ def _hotword_main(
     words = parse_strictly(hotwords.read_text(encoding="utf-8"), vocabulary=recognizer.vocabulary)
 
     def report(utterance: Utterance, plain: Transcript, changed: Transcript) -> None:
-        if show_errors and (changed.changes or normalize(changed.text) != normalize(utterance.text)):
+        if show_errors and (changed.changes or normalize(changed.spoken) != normalize(utterance.text)):
             done = " ".join(f"{change.heard}→{change.word}({change.tier})" for change in changed.changes)
             typer.echo(
-                f"{utterance.id}\n  {normalize(utterance.text)}\n  {plain.text}\n  {changed.text}\t{done}", err=True
+                f"{utterance.id}\n  {normalize(utterance.text)}\n  {plain.spoken}\n  {changed.spoken}\t{done}", err=True
             )
 
     results = [

@@ -125,9 +125,9 @@ def evaluate_hotwords(
 
 
 def _count(result: HotwordResult, words: list[str], text: str, plain: Transcript, changed: Transcript) -> None:
-    result.without += count_errors(text, plain.text)
-    result.with_list += count_errors(text, changed.text)
-    expected, before, after = normalize(text), normalize(plain.text), normalize(changed.text)
+    result.without += count_errors(text, plain.spoken)
+    result.with_list += count_errors(text, changed.spoken)
+    expected, before, after = normalize(text), normalize(plain.spoken), normalize(changed.spoken)
     spoken = False
     for word in words:
         if not (word in expected or word in after or word in before):

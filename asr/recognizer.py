@@ -10,8 +10,8 @@ from asr.audio import SAMPLE_RATE, Audio
 from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier
 from asr.hotwords import EMPTY, HotwordList
 from asr.paraformer import Paraformer
-from asr.transcript import Change, Segment, Token, Transcript, join_texts
-from asr.vad import SpeechSpan, VoiceActivityDetector, open_vad
+from asr.transcript import Segment, Token, Transcript
+from asr.vad import VoiceActivityDetector, open_vad
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 
@@ -86,7 +86,7 @@ class Recognizer:
                 continue
             if hotwords:
                 tokens, changes = self._decoder.decode(posteriors, hotwords, offset=span.start, tiers=tiers)
-            segments.append(_segment(span, tokens, changes))
+            segments.append(Segment(span.start, span.end, tokens, changes))
         return Transcript(tuple(segments), audio.seconds)
 
     def _is_speech(self, tokens: tuple[Token, ...]) -> bool:
@@ -111,7 +111,3 @@ def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = Non
         open_vad(vad_dir or EMBEDDED / "vad", threads=threads),
         Paraformer(model_dir or EMBEDDED / "paraformer", threads=threads),
     )
-
-
-def _segment(span: SpeechSpan, tokens: tuple[Token, ...], changes: tuple[Change, ...]) -> Segment:
-    return Segment(join_texts(token.text for token in tokens), span.start, span.end, tokens, changes)

@@ -1,8 +1,13 @@
-"""What a recogniser heard: text, with times, confidence and the candidates it chose from."""
+"""What a recogniser heard: text, with times, confidence and the candidates it chose from.
+
+There are two forms of it. The spoken one is what was said, token by token: 百分之五十. The written one is what a reader
+wants to see, word by word: 50%. Every word knows its tokens, so that times, candidates and hotwords stay with the
+text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,14 +52,69 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """One stretch of speech between two pauses; times are seconds from the start of the audio."""
+class Formatting:
+    """How far recognised speech is brought into the form in which people write.
+
+    `punctuation` sets marks between words; `itn` (inverse text normalisation) writes 百分之五十 as 50%.
+    """
+
+    punctuation: bool = True
+    itn: bool = True
+
+
+FORMATTED = Formatting()
+PLAIN = Formatting(punctuation=False, itn=False)
+
+
+@dataclass(frozen=True)
+class Word:
+    """A piece of the written text and the tokens that it stands for.
+
+    `text` is as people write it (50% for the five tokens 百分之五十), `punctuation` the mark behind it, or nothing.
+    `start` and `end` are seconds from the start of the audio. It stands for the tokens `first` to `last` (exclusive)
+    of its segment.
+    """
 
     text: str
     start: float
     end: float
+    first: int
+    last: int
+    punctuation: str = ""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One stretch of speech between two pauses; times are seconds from the start of the audio.
+
+    `words` stand for all of `tokens`, in order, each token in exactly one word; left out, they are the tokens as they
+    were spoken. Raises ValueError for words that do not.
+    """
+
+    start: float
+    end: float
     tokens: tuple[Token, ...]
     changes: tuple[Change, ...] = ()
+    words: tuple[Word, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Fill in the words, or check them."""
+        if not self.words:
+            object.__setattr__(self, "words", spoken_words(self.tokens))
+        edges = [0, *(word.last for word in self.words)]
+        covered = all(word.first == edge < word.last for word, edge in zip(self.words, edges, strict=False))
+        if not covered or edges[-1] != len(self.tokens):
+            raise ValueError(f"the words of a segment leave out, or repeat, some of its {len(self.tokens)} tokens")
+
+    @property
+    def text(self) -> str:
+        """The written form: words and punctuation."""
+        return join_texts(word.text + word.punctuation for word in self.words)
+
+    @property
+    def spoken(self) -> str:
+        """What was said, without punctuation, every number in words."""
+        return join_texts(token.text for token in self.tokens)
 
 
 @dataclass(frozen=True)
@@ -66,8 +126,18 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The text of all segments, joined."""
+        """The written form of all segments, joined: what a reader sees."""
         return join_texts(segment.text for segment in self.segments)
+
+    @property
+    def spoken(self) -> str:
+        """What was said in all segments, joined, without punctuation, every number in words."""
+        return join_texts(segment.spoken for segment in self.segments)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The words of all segments, in order of time; each counts tokens from the start of its own segment."""
+        return tuple(word for segment in self.segments for word in segment.words)
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -96,6 +166,7 @@ class Transcript:
                     "end": segment.end,
                     "tokens": [_token_to_dict(token) for token in segment.tokens],
                     "changes": [asdict(change) for change in segment.changes],
+                    "words": [asdict(word) for word in segment.words],
                 }
                 for segment in self.segments
             ],
@@ -103,16 +174,17 @@ class Transcript:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Transcript:
-        """Rebuild what `to_dict` gave; raises KeyError when a field is missing."""
+        """Rebuild what `to_dict` gave, now or in an older version; raises KeyError when a field is missing."""
         return cls(
             segments=tuple(
                 Segment(
-                    text=str(segment["text"]),
                     start=float(segment["start"]),
                     end=float(segment["end"]),
                     tokens=tuple(_token_from_dict(token) for token in segment["tokens"]),
                     # Transcripts stored before there were hotwords have none.
                     changes=tuple(Change(**change) for change in segment.get("changes", ())),
+                    # Nor were there words apart from the tokens once.
+                    words=tuple(Word(**word) for word in segment.get("words", ())),
                 )
                 for segment in data["segments"]
             ),
@@ -133,6 +205,18 @@ def join_texts(texts: Iterable[str]) -> str:
         joined += " " + piece if spaced and piece[:1].isalnum() else piece
         within_word = text.endswith("@@")
     return joined
+
+
+def spoken_words(tokens: Sequence[Token]) -> tuple[Word, ...]:
+    """Return tokens as words, unchanged; the pieces of one Latin word are one."""
+    words = []
+    first = 0
+    for last, token in enumerate(tokens, 1):
+        if not token.text.endswith("@@") or last == len(tokens):
+            text = join_texts(token.text for token in tokens[first:last])
+            words.append(Word(text, tokens[first].start, token.end, first, last))
+            first = last
+    return tuple(words)
 
 
 def _token_to_dict(token: Token) -> dict[str, Any]:

@@ -21,7 +21,7 @@ Serve = Callable[[FastAPI], httpx.Client]  # what the fixture `serve` is
 def transcript_of(text: str) -> Transcript:
     """A transcript with one token a character."""
     tokens = tuple(Token(character, i * 0.2, i * 0.2 + 0.2, 0.9) for i, character in enumerate(text))
-    return Transcript((Segment(text, 0.0, len(text) * 0.2, tokens),) if text else (), len(text) * 0.2)
+    return Transcript((Segment(0.0, len(text) * 0.2, tokens),) if text else (), len(text) * 0.2)
 
 
 class GatedRecognizer:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from asr.hotword_evaluation import HotwordResult, _count, table
-from asr.transcript import Change, Segment, Transcript
+from asr.transcript import Change, Segment, Token, Transcript
 
 
 def transcript(text: str, *changes: Change) -> Transcript:
-    return Transcript((Segment(text, 0.0, 1.0, (), changes),), 1.0)
+    tokens = tuple(Token(character, 0.0, 1.0, 0.9) for character in text)
+    return Transcript((Segment(0.0, 1.0, tokens, changes),), 1.0)
 
 
 CHANGE = Change("寻腔", 0, 2, "寻枪", "lattice")

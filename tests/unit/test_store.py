@@ -84,7 +84,7 @@ def test_recordings_are_readable_by_their_owner_only(store: Store, conversation:
 
 def test_a_transcript_comes_back_as_it_was(store: Store, conversation: str) -> None:
     token = Token("号", 0.1, 0.3, 0.8, (Alternative("号", 0.8), Alternative("浩", 0.1)))
-    transcript = Transcript((Segment("号", 0.1, 0.3, (token,)),), 0.5)
+    transcript = Transcript((Segment(0.1, 0.3, (token,)),), 0.5)
     spoken = store.add_spoken(conversation, io.BytesIO(b"webm"))
     assert store.transcript(spoken) is None
     heard = store.heard(spoken, transcript)
@@ -106,7 +106,8 @@ def test_messages_left_half_way_are_failed_at_the_next_start(tmp_path: Path, sto
 
 def test_a_retry_begins_where_the_message_failed(store: Store, conversation: str) -> None:
     unheard = store.failed(store.add_spoken(conversation, io.BytesIO(b"webm")), "no_speech", {"seconds": 1.0})
-    heard = store.heard(store.add_spoken(conversation, io.BytesIO(b"webm")), Transcript((Segment("好", 0, 1, ()),), 1))
+    transcript = Transcript((Segment(0, 1, (Token("好", 0, 1, 0.9),)),), 1)
+    heard = store.heard(store.add_spoken(conversation, io.BytesIO(b"webm")), transcript)
     unanswered = store.failed(heard, "bot_error", {})
     assert store.reopen(conversation, unheard.id).status == "recognizing"
     again = store.reopen(conversation, unanswered.id)

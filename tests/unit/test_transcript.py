@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from asr.transcript import Alternative, Change, Segment, Token, Transcript, join_texts
+from asr.transcript import Alternative, Change, Segment, Token, Transcript, Word, join_texts
 
 
 def transcript() -> Transcript:
@@ -15,13 +17,11 @@ def transcript() -> Transcript:
         Token("好", 0.3, 0.5, 0.7),
     )
     changes = (Change("你好", 0, 2, "泥好", "lattice"),)
-    return Transcript(
-        (Segment("你好", 0.0, 0.6, tokens, changes), Segment("吗", 1.0, 1.2, (Token("吗", 1.0, 1.1, 0.5),))), 2.0
-    )
+    return Transcript((Segment(0.0, 0.6, tokens, changes), Segment(1.0, 1.2, (Token("吗", 1.0, 1.1, 0.5),))), 2.0)
 
 
 def test_text_and_tokens_are_those_of_all_segments() -> None:
-    assert transcript().text == "你好吗"
+    assert transcript().text == transcript().spoken == "你好吗"
     assert [token.text for token in transcript().tokens] == ["你", "好", "吗"]
 
 
@@ -64,3 +64,49 @@ def test_transcripts_stored_before_there_were_hotwords_are_read() -> None:
         del segment["changes"]
     assert Transcript.from_dict(data).changes == ()
     assert len(transcript().changes) == 1
+
+
+def test_transcripts_stored_before_there_were_words_are_read() -> None:
+    data = transcript().to_dict()
+    for segment in data["segments"]:
+        del segment["words"]
+    assert Transcript.from_dict(data) == transcript()
+
+
+def tokens_of(*texts: str) -> tuple[Token, ...]:
+    return tuple(Token(text, number * 0.2, number * 0.2 + 0.2, 0.9) for number, text in enumerate(texts))
+
+
+def test_the_written_form_has_its_own_words_and_the_spoken_one_stays() -> None:
+    words = (Word("超", 0.0, 0.2, 0, 1), Word("50%", 0.2, 1.2, 1, 6, "，"), Word("对", 1.2, 1.4, 6, 7, "。"))
+    segment = Segment(0.0, 1.4, tokens_of(*"超百分之五十对"), words=words)
+    assert (segment.text, segment.spoken) == ("超50%，对。", "超百分之五十对")
+    found = Transcript.from_dict(json.loads(json.dumps(Transcript((segment,), 2.0).to_dict())))
+    assert found.words == words
+    assert (found.text, found.spoken) == ("超50%，对。", "超百分之五十对")
+
+
+def test_the_pieces_of_a_latin_word_are_one_word() -> None:
+    segment = Segment(0.0, 1.0, tokens_of("用", "wi@@", "fi", "hot", "spot"))
+    assert [(word.text, word.first, word.last) for word in segment.words] == [
+        ("用", 0, 1),
+        ("wifi", 1, 3),
+        ("hot", 3, 4),
+        ("spot", 4, 5),
+    ]
+    assert (segment.words[1].start, segment.words[1].end) == (0.2, pytest.approx(0.6))
+    assert segment.text == segment.spoken == "用wifi hot spot"
+
+
+@pytest.mark.parametrize("ranges", [[(0, 1)], [(0, 1), (1, 3), (2, 3)], [(0, 1), (2, 3)], [(0, 0), (0, 3)], [(0, 4)]])
+def test_words_that_do_not_stand_for_every_token_once_are_refused(ranges: list[tuple[int, int]]) -> None:
+    words = tuple(Word("字", 0.0, 1.0, first, last) for first, last in ranges)
+    with pytest.raises(ValueError, match="3 tokens"):
+        Segment(0.0, 1.0, tokens_of(*"一二三"), words=words)
+
+
+@given(st.lists(st.sampled_from(["你", "好", "he@@", "llo", "w", "三"]), max_size=12))
+def test_words_left_out_are_the_tokens_themselves(texts: list[str]) -> None:
+    segment = Segment(0.0, 9.0, tokens_of(*texts))
+    assert segment.text == segment.spoken
+    assert [index for word in segment.words for index in range(word.first, word.last)] == list(range(len(texts)))

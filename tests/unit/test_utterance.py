@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.conversation import spoken
-from asr import Alternative, Segment, Token, Transcript
+from asr import Alternative, Segment, Token, Transcript, Word
 
 
-def _transcript(*tokens: Token, text: str | None = None) -> Transcript:
-    joined = "".join(token.text for token in tokens) if text is None else text
-    return Transcript((Segment(joined, 0.0, 1.0, tokens),), 1.0)
+def _transcript(*tokens: Token, words: tuple[Word, ...] = ()) -> Transcript:
+    return Transcript((Segment(0.0, 1.0, tokens, words=words),), 1.0)
 
 
 def test_an_utterance_has_the_candidates_of_every_character() -> None:
@@ -25,6 +24,13 @@ def test_a_token_of_several_letters_stands_for_each_of_them() -> None:
 
 
 def test_candidates_that_do_not_line_up_with_the_text_are_left_out() -> None:
-    utterance = spoken(_transcript(Token("a", 0, 0.5, 0.8), Token("b", 0.5, 1, 0.8), text="a b"))
+    utterance = spoken(_transcript(Token("a", 0, 0.5, 0.8), Token("b", 0.5, 1, 0.8)))
     assert utterance.text == "a b"
     assert utterance.alternatives == ()
+
+
+def test_the_bot_gets_what_was_said_and_not_how_it_is_written() -> None:
+    tokens = (Token("三", 0, 0.4, 0.9), Token("点", 0.4, 0.8, 0.9))
+    utterance = spoken(_transcript(*tokens, words=(Word("3:00", 0, 0.8, 0, 2, "。"),)))
+    assert utterance.text == "三点"
+    assert len(utterance.alternatives) == 2
