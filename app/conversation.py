@@ -19,7 +19,7 @@ import io
 import math
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,12 +27,12 @@ from typing import BinaryIO, Protocol, TypeVar
 
 import structlog
 
-from app.errors import AppError, Busy, Detail, NoSpeech, ShuttingDown, TextEmpty, TextTooLong
+from app.errors import AppError, Busy, Detail, DomainUnknown, NoSpeech, ShuttingDown, TextEmpty, TextTooLong
 from app.logs import origin
 from app.store import WAV, Message, Store
 from asr import Audio, AudioLimits, Transcript, decode_audio, encode_wav
 from asr.errors import AsrError
-from bot import BotError, DialogueState, Reply, Utterance
+from bot import BotError, DialogueState, DomainCard, DomainMissing, Reply, Utterance
 
 log = structlog.get_logger(__name__)
 
@@ -56,14 +56,23 @@ class Recognizer(Protocol):
 
 
 class Dialogue(Protocol):
-    """Utterance to reply; bot.Dialogue is one."""
+    """Utterance to reply; bot.Dialogues is one."""
 
-    def start(self) -> Reply:
-        """Return the greeting and a fresh state."""
+    @property
+    def cards(self) -> Sequence[DomainCard]:
+        """The domains that a conversation can be begun in, the default first."""
+        ...
+
+    def start(self, domain: str = "") -> Reply:
+        """Return the greeting and a fresh state in `domain`, "" for the default; raises DomainMissing."""
         ...
 
     def respond(self, utterance: Utterance, state: DialogueState) -> Reply:
         """Return the answer and the next state; called from several threads at once."""
+        ...
+
+    def lexicon(self, state: DialogueState) -> Sequence[str]:
+        """Return the words to expect in the next utterance."""
         ...
 
 
@@ -118,11 +127,23 @@ class Conversations:
         self._last_turn: dict[str, asyncio.Future[None]] = {}  # only of conversations that are being worked on
         self._closing = False
 
-    async def start(self) -> tuple[str, list[Message]]:
-        """Begin a conversation; return its id and the bot's greeting."""
+    @property
+    def domains(self) -> Sequence[DomainCard]:
+        """What a conversation can be about, the default first."""
+        return self._dialogue.cards
+
+    async def start(self, domain: str = "") -> tuple[str, list[Message]]:
+        """Begin a conversation in `domain` ("" for the default); return its id and the bot's greeting.
+
+        Raises DomainUnknown, StoreUnavailable.
+        """
 
         def begin() -> tuple[str, list[Message]]:
-            return self.store.start_conversation(self._dialogue.start())
+            try:
+                greeting = self._dialogue.start(domain)
+            except DomainMissing as error:
+                raise DomainUnknown("There is no domain of this name.", domain=domain) from error
+            return self.store.start_conversation(greeting)
 
         return await self._in_storage(begin)
 

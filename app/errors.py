@@ -11,6 +11,7 @@
     │   └── NotRetryable         a message that has not failed
     ├── NotFound
     │   ├── ConversationUnknown  there is no such conversation
+    │   ├── DomainUnknown        there is no such domain to talk about
     │   ├── MessageUnknown       there is no such message in the conversation
     │   └── RecordingMissing     the message has no recording, or its file is gone
     ├── Unavailable
@@ -101,6 +102,12 @@ class ConversationUnknown(NotFound):
     """There is no such conversation; begin a new one."""
 
     code = "conversation_unknown"
+
+
+class DomainUnknown(NotFound):
+    """There is no domain of this name; GET /api/domains lists those there are."""
+
+    code = "domain_unknown"
 
 
 class MessageUnknown(NotFound):

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
-from app.api import chat, config, errors, health
+from app.api import chat, config, domains, errors, health
 from app.api.protection import Protection
 from app.conversation import Conversations, Dialogue, Recognizer
 from app.errors import AppError
@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.store import Clock, Store, utc_now
 from asr import Audio, AudioLimits, Transcript, open_recognizer
 from asr.errors import ModelError
-from bot import BotError, open_dialogue
+from bot import BotError, open_dialogues
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ def build(
     Args:
         settings: everything that can be set.
         recognizer: what turns speech into text; None opens the model that `settings` name when the app starts.
-        dialogue: what answers; None opens the domain that `settings` name when the app starts.
+        dialogue: what answers; None opens all domains, first the one that `settings` name, when the app starts.
         clock: gives the present time with its zone, to the messages and to the bot; None is the real one.
         page: mounts the page at /; None leaves it out.
 
@@ -113,7 +113,7 @@ def build(
     app.state.model = _model(settings)
     errors.install(app)
     app.add_middleware(Protection, settings=settings)
-    for router in (health.router, config.router, chat.router, _unknown_api_paths()):
+    for router in (health.router, config.router, domains.router, chat.router, _unknown_api_paths()):
         app.include_router(router)
     # Not at /assets: that is where Gradio's page asks for its own build.
     app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
@@ -139,7 +139,7 @@ def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
 
 def _open_dialogue(settings: Settings, store: Store, clock: Clock | None) -> Dialogue:
     # One database for all: bookings are backed up with the conversations that led to them.
-    return open_dialogue(settings.domain, store.engine, clock)
+    return open_dialogues(settings.domain, store.engine, clock)
 
 
 def _unknown_api_paths() -> APIRouter:
@@ -150,7 +150,7 @@ def _unknown_api_paths() -> APIRouter:
     async def unknown(request: Request) -> None:
         known = any(
             route.matches(request.scope)[0] is Match.PARTIAL
-            for included in (chat.router, config.router)
+            for included in (chat.router, config.router, domains.router)
             for route in included.routes
         )
         raise HTTPException(405 if known else 404)

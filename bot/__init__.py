@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bot.dialogue import Dialogue, open_dialogue
+from bot.dialogues import Dialogues, DomainCard, open_dialogues
 from bot.domain import Domain
 from bot.domain_file import domain_names, load_domain
-from bot.errors import BotError
+from bot.errors import BotError, DomainMissing
 from bot.state import DialogueState
 from bot.turn import QuickReply, Reply, Utterance
 
@@ -13,11 +14,15 @@ __all__ = [
     "BotError",
     "Dialogue",
     "DialogueState",
+    "Dialogues",
     "Domain",
+    "DomainCard",
+    "DomainMissing",
     "QuickReply",
     "Reply",
     "Utterance",
     "domain_names",
     "load_domain",
     "open_dialogue",
+    "open_dialogues",
 ]

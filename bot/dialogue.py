@@ -17,6 +17,7 @@ from bot.decision import Decision
 from bot.domain import Domain
 from bot.domain_file import load_domain
 from bot.errors import ActionFailed
+from bot.lexicon import lexicon
 from bot.nlu import Nlu
 from bot.policy import Policy
 from bot.state import DialogueState
@@ -81,6 +82,10 @@ class Dialogue:
             done += filter(None, [decision.run.action])
             decision = self._policy.finish(decision, found, now)
         return _reply(decision, *done)
+
+    def lexicon(self, state: DialogueState) -> tuple[str, ...]:
+        """Return the words to expect in the next utterance, the likeliest first: they narrow with what is asked."""
+        return lexicon(self.domain, state if self._fits(state) else DialogueState(self.domain.name, ""))
 
     def _fits(self, state: DialogueState) -> bool:
         slots = {slot for frame in state.frames for slot in frame.slots} | (

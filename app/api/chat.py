@@ -60,12 +60,14 @@ class Conversation(BaseModel):
     """A conversation that has just begun."""
 
     id: str
+    domain: str
     messages: list[Message]
 
 
 class Messages(BaseModel):
-    """The messages of a conversation, oldest first."""
+    """The messages of a conversation, oldest first, and which bot it is with."""
 
+    domain: str
     messages: list[Message]
 
 
@@ -107,11 +109,16 @@ _SENT_BODY = {
 }
 
 
-@router.post("/conversations", status_code=201, responses={503: {"model": errors.ErrorAnswer}})
-async def start_conversation(conversations: Chats, language: Language) -> Conversation:
-    """Begin a conversation; the bot greets."""
-    conversation_id, greeting = await conversations.start()
-    return Conversation(id=conversation_id, messages=[Message.of(message, language) for message in greeting])
+@router.post("/conversations", status_code=201, responses={code: {"model": errors.ErrorAnswer} for code in (404, 503)})
+async def start_conversation(
+    conversations: Chats, language: Language, domain: Annotated[str, Query(max_length=64)] = ""
+) -> Conversation:
+    """Begin a conversation with the bot of a `domain`; the bot greets."""
+    conversation_id, greeting = await conversations.start(domain)
+    chosen = domain or conversations.domains[0].name
+    return Conversation(
+        id=conversation_id, domain=chosen, messages=[Message.of(message, language) for message in greeting]
+    )
 
 
 @router.get("/conversations/{conversation_id}/messages", responses={404: {"model": errors.ErrorAnswer}})
@@ -123,7 +130,8 @@ def list_messages(
 ) -> Messages:
     """Return the last messages of a conversation."""
     found = conversations.store.messages(conversation_id, limit)
-    return Messages(messages=[Message.of(message, language) for message in found])
+    domain = str(conversations.store.state(conversation_id).get("domain", ""))
+    return Messages(domain=domain, messages=[Message.of(message, language) for message in found])
 
 
 @router.post(

@@ -29,6 +29,7 @@ class Example(BaseModel):
     url: str
     text: str
     seconds: float
+    domain: str
 
 
 class Config(BaseModel):
@@ -47,6 +48,7 @@ class _ListedExample(BaseModel):
     file: str
     text: str
     seconds: float
+    domain: str
 
 
 _LIST = TypeAdapter(list[_ListedExample])
@@ -63,6 +65,7 @@ def list_examples(language: str, folder: Path = EXAMPLES) -> list[Example]:
             url=f"ui/examples/{listed.file}",
             text=listed.text,
             seconds=listed.seconds,
+            domain=listed.domain,
         )
         for listed in _LIST.validate_json(listing.read_bytes())
         if (folder / listed.file).is_file()

@@ -65,7 +65,13 @@ async function* messages(path, options) {
 const conversationPath = (id) => `api/conversations/${encodeURIComponent(id)}`;
 
 export const getConfig = () => json("api/config");
-export const createConversation = () => json("api/conversations", { method: "POST" });
+export const getDomains = () => json("api/domains");
+
+/** Begin a conversation with the bot `domain`; "" takes the default. */
+export function createConversation(domain = "") {
+  return json(`api/conversations${domain ? `?domain=${encodeURIComponent(domain)}` : ""}`, { method: "POST" });
+}
+
 export const getMessages = (id) => json(`${conversationPath(id)}/messages`);
 
 export function sendText(id, text) {

@@ -30,11 +30,12 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const localId = () => `local-${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;
 
 export class Conversation {
-  /** `view` shows: put(message), rename(from, to), remove(id), clear(), online(bool), busy(bool). */
+  /** `view` shows: put(message), rename(from, to), remove(id), clear(), online(bool), busy(bool), domain(name). */
   constructor(view, limits = {}) {
     this.view = view;
     this.limits = limits;
     this.id = null;
+    this.domain = "";
     this.pending = 0;
     this.streaming = new Set();
     this.local = new Map(); // local id -> {message, blob, name}
@@ -59,8 +60,10 @@ export class Conversation {
     const known = recall();
     if (known) {
       try {
-        const { messages } = await api.getMessages(known);
+        const { domain, messages } = await api.getMessages(known);
         this.id = known;
+        this.domain = domain;
+        this.view.domain(domain);
         this.show(messages);
         for (const entry of await outbox.list(known)) {
           this.local.set(entry.message.id, entry);
@@ -74,14 +77,26 @@ export class Conversation {
     await this.restart();
   }
 
-  /** Leave this conversation for a new one. */
-  async restart() {
-    const { id, messages } = await api.createConversation();
+  /** Leave this conversation for a new one, with the same bot unless another `domain` is named. */
+  async restart(domain = this.domain) {
+    const { id, domain: begun, messages } = await this.begin(domain);
     this.id = id;
+    this.domain = begun;
+    this.view.domain(begun);
     remember(id);
     this.local.clear();
     this.view.clear();
     this.show(messages);
+  }
+
+  /** A bot that is no longer there gives way to the default. */
+  async begin(domain) {
+    try {
+      return await api.createConversation(domain);
+    } catch (error) {
+      if (!domain || error.status !== 404) throw error;
+      return api.createConversation();
+    }
   }
 
   show(messages) {

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { RecordCard } from "./card.js";
 import { acceptDrops, Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
+import { DomainSwitch } from "./domains.js";
 import { element, icon } from "./dom.js";
 import { ask, Banner, Toast } from "./feedback.js";
 import { loadLanguage, preferredLanguage, t } from "./i18n.js";
@@ -36,6 +37,7 @@ class Chat {
       modeChanged: () => this.timeline.scrollToEnd(),
     });
     this.sidebar = new Sidebar((example) => this.sendExample(example));
+    this.domains = new DomainSwitch((domain) => this.renew(domain));
     this.conversation = new Conversation(this.view());
   }
 
@@ -53,6 +55,10 @@ class Chat {
       },
       online: (online) => (online ? this.banner.hide("connection") : this.banner.show("connection", t("reconnecting"))),
       busy: () => this.showTyping(),
+      domain: (name) => {
+        this.domains.show(name);
+        this.sidebar.show(this.config ?? DEFAULTS, name);
+      },
     };
   }
 
@@ -73,7 +79,7 @@ class Chat {
       on: { click: () => this.renew() },
     });
     renew.append(icon("new"));
-    const header = element("header", { class: "ts-header" }, this.title, renew);
+    const header = element("header", { class: "ts-header" }, this.domains.node, this.title, renew);
     const stage = element("div", { class: "ts-stage" }, this.banner.node, this.timeline.node);
     const app = element(
       "div",
@@ -100,7 +106,11 @@ class Chat {
     await this.conversation.open();
     this.config = { ...DEFAULTS, ...((await config) ?? (await api.getConfig().catch(() => ({})))) };
     this.conversation.limits = this.config;
-    this.sidebar.show(this.config);
+    this.sidebar.show(this.config, this.conversation.domain);
+    api.getDomains().then(
+      ({ domains }) => this.domains.offer(domains),
+      (error) => console.warn("Tingshuo: no other bots:", error.message),
+    );
     if (this.config.max_text_characters) this.composer.field.maxLength = this.config.max_text_characters;
     this.talk = new Talk({
       button: this.composer.talk,
@@ -146,15 +156,20 @@ class Chat {
     }
   }
 
-  async renew() {
-    const yes = await ask(this.app, { title: t("new_conversation"), text: t("new_question"), yes: t("new_yes") });
-    if (!yes) return;
+  /** Begin anew, with another bot when `domain` names one; asks first when something has been said. */
+  async renew(domain = this.conversation.domain) {
+    const said = this.timeline.some(({ role }) => role === "user");
+    if (said && !(await ask(this.app, { title: t("new_conversation"), text: t("new_question"), yes: t("new_yes") }))) {
+      return false;
+    }
     try {
-      await this.conversation.restart();
+      await this.conversation.restart(domain);
       this.timeline.setTyping(false);
+      return true;
     } catch (error) {
       console.warn("Tingshuo: no new conversation:", error.message);
       this.toast.show(t("connection_lost"), "warning");
+      return false;
     }
   }
 }

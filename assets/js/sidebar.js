@@ -27,9 +27,11 @@ export class Sidebar {
     );
   }
 
-  show({ examples = [], model = null }) {
-    fill(this.examples, ...examples.map((example) => this.example(example)));
-    this.node.classList.toggle("ts-no-examples", examples.length === 0);
+  /** Show the model and the examples for the bot `domain`. */
+  show({ examples = [], model = null }, domain) {
+    const fitting = examples.filter((example) => example.domain === domain);
+    fill(this.examples, ...fitting.map((example) => this.example(example)));
+    this.node.classList.toggle("ts-no-examples", fitting.length === 0);
     if (model?.name) {
       this.model.textContent = t(model.reason === "embedded" ? "model_embedded" : "model_runs", { name: model.name });
     }

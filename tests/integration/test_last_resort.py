@@ -17,7 +17,7 @@ from app.factory import build
 from app.settings import Settings
 from app.store import Store
 from asr import AudioLimits
-from bot import open_dialogue
+from bot import open_dialogues
 from bot.errors import DomainMissing
 from tests.integration.client import Chat, GatedRecognizer, InstantRecognizer, Serve, wav
 
@@ -69,7 +69,7 @@ async def test_a_domain_that_does_not_exist_ends_the_start_with_the_reason(setti
 async def test_a_closing_app_takes_no_new_message_and_leaves_late_ones_for_the_next_start(tmp_path: Path) -> None:
     store = Store(tmp_path / "data")
     recognizer = GatedRecognizer()
-    conversations = Conversations(store, recognizer, open_dialogue("clinic", store.engine), limits=AudioLimits())
+    conversations = Conversations(store, recognizer, open_dialogues("clinic", store.engine), limits=AudioLimits())
     conversation = await conversations.open((await conversations.start())[0])
     await conversation.hear(wav())
     with ThreadPoolExecutor(1) as waiter:

@@ -1,0 +1,30 @@
+"""Another bot is chosen in the header."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.chat_page import ChatPage
+
+
+def test_another_bot_greets_and_stays_after_a_reload(chat: ChatPage) -> None:
+    choice = chat.page.get_by_label("选择助手")
+    expect(choice).to_have_value("clinic")
+    choice.select_option("daily")
+    expect(chat.bots.first).to_contain_text("生活助手")
+    expect(chat.page.locator(".ts-example", has_text="消化内科")).to_have_count(0)
+
+    chat.type("我要订餐厅")
+    chat.reload()
+
+    expect(chat.page.get_by_label("选择助手")).to_have_value("daily")
+    assert "哪家" in chat.last_answer() or "哪一家" in chat.last_answer()
+
+
+def test_leaving_a_conversation_is_asked_about_first(chat: ChatPage) -> None:
+    chat.type("我要挂号")
+    choice = chat.page.get_by_label("选择助手")
+    choice.select_option("daily")
+    chat.page.get_by_role("button", name="取消", exact=True).click()
+    expect(choice).to_have_value("clinic")
+    assert chat.mine.count() == 1
