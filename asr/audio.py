@@ -28,9 +28,9 @@ from asr.errors import (
 )
 
 SAMPLE_RATE = 16000
-_BLOCK_VALUES = 2**18  # samples of all channels together that are read at once
-_SAMPLE_RATES = range(1_000, 768_001)  # what a file may claim; speech never comes at more or less
-_OVERSHOOT = 2.0  # a float file above this peak is on another scale; below it, a few samples are merely too loud
+BLOCK_VALUES = 2**18  # samples of all channels together that are read at once
+SAMPLE_RATES = range(1_000, 768_001)  # what a file may claim; speech never comes at more or less
+OVERSHOOT = 2.0  # a float file above this peak is on another scale; below it, a few samples are merely too loud
 _LARGEST_SAMPLE = 2.0**31  # full scale of 32-bit integers: the largest scale that float files are found on
 
 
@@ -86,10 +86,10 @@ def decode_audio(data: bytes, *, limits: AudioLimits = AudioLimits()) -> Audio:
     if container is None:
         raise AudioUnreadable("This is not an audio file of a known format.")
     samples = _decode(data, container, limits)
-    _check_seconds(len(samples) / SAMPLE_RATE, limits)
+    check_seconds(len(samples) / SAMPLE_RATE, limits)
     lost = promised_seconds(data, container) - len(samples) / SAMPLE_RATE
     if lost > TOLERATED_LOSS or ends_early(data, container):
-        raise _truncated(container)
+        raise truncated(container)
     if not len(samples):
         raise AudioTooShort(f"This {container.name} file holds no sound: it lasts zero seconds.", seconds=0.0)
     return Audio(_into_range(samples))
@@ -112,7 +112,7 @@ def _decode(data: bytes, container: Container, limits: AudioLimits) -> npt.NDArr
         return ffmpeg.decode(data, container, max_seconds=limits.max_seconds, timeout=limits.decode_timeout)
     except AudioUnreadable as error:
         if ends_early(data, container) or promised_seconds(data, container):
-            raise _truncated(container) from error
+            raise truncated(container) from error
         raise
 
 
@@ -120,13 +120,13 @@ def _decode_directly(data: bytes, container: Container, limits: AudioLimits) -> 
     """Decode with libsndfile; raises soundfile.LibsndfileError when it cannot read the file."""
     deadline = time.monotonic() + limits.decode_timeout
     with soundfile.SoundFile(_Source(data)) as source:
-        if source.samplerate not in _SAMPLE_RATES:
+        if source.samplerate not in SAMPLE_RATES:
             raise AudioUnreadable(
                 f"The file claims {source.samplerate} samples a second.", sample_rate=source.samplerate
             )
-        _check_seconds(source.frames / source.samplerate, limits)
+        check_seconds(source.frames / source.samplerate, limits)
         resampler = soxr.ResampleStream(source.samplerate, SAMPLE_RATE, 1, dtype="float32")
-        block_frames = max(1, _BLOCK_VALUES // source.channels)
+        block_frames = max(1, BLOCK_VALUES // source.channels)
         frames_read = 0
         pieces = []
         while True:
@@ -136,14 +136,14 @@ def _decode_directly(data: bytes, container: Container, limits: AudioLimits) -> 
             pieces.append(resampler.resample_chunk(_to_mono(block), last=last))
             if last:
                 break
-            _check_seconds(frames_read / source.samplerate, limits)
+            check_seconds(frames_read / source.samplerate, limits)
             if time.monotonic() > deadline:
                 raise DecodeTimeout(
                     f"Decoding this {container.name} file took longer than {limits.decode_timeout:g} s.",
                     timeout=limits.decode_timeout,
                 )
         if (source.frames - frames_read) / source.samplerate > TOLERATED_LOSS:
-            raise _truncated(container)
+            raise truncated(container)
     return np.concatenate(pieces)
 
 
@@ -154,23 +154,29 @@ class _Source(io.BytesIO):
         return super().seek(max(0, offset) if whence == io.SEEK_SET else offset, whence)
 
 
-def _to_mono(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Average the channels of a block (n, channels), with what no sample may be (NaN, infinity) set to 0."""
+def finite(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return `block` with what no sample may be (NaN, infinity) set to 0, and the rest within the scale of files."""
     if not np.isfinite(block).all():
         block = np.where(np.isfinite(block), block, np.float32(0.0))
-    block = np.clip(block, -_LARGEST_SAMPLE, _LARGEST_SAMPLE)
+    return np.clip(block, -_LARGEST_SAMPLE, _LARGEST_SAMPLE)
+
+
+def _to_mono(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Average the channels of a block (n, channels)."""
+    block = finite(block)
     return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
 
 def _into_range(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
     peak = float(np.abs(samples).max())
-    if peak > _OVERSHOOT:
+    if peak > OVERSHOOT:
         samples = samples / np.float32(peak)
     return np.clip(samples, -1.0, 1.0)
 
 
-def _check_seconds(seconds: float, limits: AudioLimits) -> None:
+def check_seconds(seconds: float, limits: AudioLimits) -> None:
+    """Raise AudioTooLong when a recording of that many seconds is longer than is taken."""
     if seconds > limits.max_seconds:
         raise AudioTooLong(
             f"The recording lasts longer than {limits.max_seconds:g} s, which is the most that is taken.",
@@ -178,5 +184,6 @@ def _check_seconds(seconds: float, limits: AudioLimits) -> None:
         )
 
 
-def _truncated(container: Container) -> AudioTruncated:
+def truncated(container: Container) -> AudioTruncated:
+    """Build the error for a file of that format which ends too early."""
     return AudioTruncated(f"This {container.name} file ends before its sound does.", format=container.name)

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from mmap import mmap
+
+Bytes = bytes | mmap  # a file of hours is looked at where it lies
 
 UNKNOWN_SIZE = 0x7FFF0000  # what is written to a pipe cannot know its size: writers put 2^31-1, 2^32-1 and the like
 TOLERATED_LOSS = 0.25  # seconds; headers are often a few bytes off, and that little is no reason to refuse a message
@@ -49,7 +52,7 @@ _MAGIC = (
 _MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp"}
 
 
-def sniff(data: bytes) -> Container | None:
+def sniff(data: Bytes) -> Container | None:
     """Return the container that `data` begins with, or None when it is none of those decoded here."""
     start = _id3_size(data)
     if start:  # once only: a row of nested tags is no recording
@@ -70,7 +73,7 @@ def _by_magic(data: bytes) -> Container | None:
     return _mpeg_audio(data)
 
 
-def ends_early(data: bytes, container: Container) -> bool:
+def ends_early(data: Bytes, container: Container) -> bool:
     """Tell whether `data` breaks off before the end that its own headers promise.
 
     False means "not known to": MP3, AAC and AMR are mere rows of frames, and what is written live
@@ -80,7 +83,7 @@ def ends_early(data: bytes, container: Container) -> bool:
     return check is not None and check(data)
 
 
-def promised_seconds(data: bytes, container: Container) -> float:
+def promised_seconds(data: Bytes, container: Container) -> float:
     """Return the seconds of sound that a FLAC file's STREAMINFO promises; 0.0 where it, or the format, is silent."""
     if container is not FLAC or len(data) < 26 or data[5:8] != b"\x00\x00\x22":
         return 0.0
@@ -89,7 +92,7 @@ def promised_seconds(data: bytes, container: Container) -> float:
     return samples / rate if rate else 0.0
 
 
-def _id3_size(data: bytes) -> int:
+def _id3_size(data: Bytes) -> int:
     """Length in bytes of the ID3v2 tag at the start, or 0 when there is none."""
     if data[:3] != b"ID3" or len(data) < 10:
         return 0
@@ -110,7 +113,7 @@ def _mpeg_audio(data: bytes) -> Container | None:
     return MP3 if layer_2_or_3 and known_version and known_rates else None
 
 
-def _wav_ends_early(data: bytes) -> bool:
+def _wav_ends_early(data: Bytes) -> bool:
     if data[:4] != b"RIFF":
         return len(data) < 12
     position, byte_rate = 12, 0
@@ -125,17 +128,17 @@ def _wav_ends_early(data: bytes) -> bool:
     return True
 
 
-def _aiff_ends_early(data: bytes) -> bool:
+def _aiff_ends_early(data: Bytes) -> bool:
     size = int.from_bytes(data[4:8], "big")
     return size < UNKNOWN_SIZE and 8 + size - len(data) > 2
 
 
-def _au_ends_early(data: bytes) -> bool:
+def _au_ends_early(data: Bytes) -> bool:
     offset, size = int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:12], "big")
     return size < UNKNOWN_SIZE and offset + size > len(data)
 
 
-def _caf_ends_early(data: bytes) -> bool:
+def _caf_ends_early(data: Bytes) -> bool:
     position = 8
     while position + 12 <= len(data):
         size = int.from_bytes(data[position + 4 : position + 12], "big", signed=True)
@@ -145,7 +148,7 @@ def _caf_ends_early(data: bytes) -> bool:
     return position > len(data)
 
 
-def _ogg_ends_early(data: bytes) -> bool:
+def _ogg_ends_early(data: Bytes) -> bool:
     last = data.rfind(b"OggS")
     page = data[last:]
     if len(page) < 27 or len(page) < 27 + page[26]:
@@ -153,7 +156,7 @@ def _ogg_ends_early(data: bytes) -> bool:
     return 27 + page[26] + sum(page[27 : 27 + page[26]]) > len(page)
 
 
-def _mp4_boxes(data: bytes) -> Iterator[tuple[bytes, int]]:
+def _mp4_boxes(data: Bytes) -> Iterator[tuple[bytes, int]]:
     """Yield the type and the end position (as its header says) of each box at the top level."""
     position = 0
     while position + 8 <= len(data):
@@ -168,14 +171,14 @@ def _mp4_boxes(data: bytes) -> Iterator[tuple[bytes, int]]:
         position += size
 
 
-def _mp4_ends_early(data: bytes) -> bool:
+def _mp4_ends_early(data: Bytes) -> bool:
     boxes = list(_mp4_boxes(data))
     if not boxes or boxes[-1][1] > len(data):
         return True
     return b"moov" not in {name for name, _ in boxes}
 
 
-def _matroska_ends_early(data: bytes) -> bool:
+def _matroska_ends_early(data: Bytes) -> bool:
     position = 0
     for _ in range(2):  # the EBML header, then the segment that holds all else
         identifier_length = _vint_length(data, position)
@@ -191,14 +194,14 @@ def _matroska_ends_early(data: bytes) -> bool:
     return position > len(data)
 
 
-def _vint_length(data: bytes, position: int) -> int:
+def _vint_length(data: Bytes, position: int) -> int:
     """Length in bytes of the EBML number at `position`, or 0 when there is none."""
     if position >= len(data) or not data[position]:
         return 0
     return 9 - data[position].bit_length()
 
 
-_ENDS_EARLY: dict[str, Callable[[bytes], bool]] = {
+_ENDS_EARLY: dict[str, Callable[[Bytes], bool]] = {
     WAV.demuxer: _wav_ends_early,
     AIFF.demuxer: _aiff_ends_early,
     AU.demuxer: _au_ends_early,

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import imageio_ffmpeg
 import numpy as np
@@ -24,6 +27,7 @@ from asr.errors import AudioUnreadable, DecoderMissing, DecodeTimeout
 
 SAMPLE_RATE = 16000
 _BYTES_PER_SAMPLE = 4
+_BLOCK_FRAMES = 2**17
 _MAX_ALLOCATION = 256 * 2**20  # bytes in one piece; a sane audio file needs far less
 _DECODERS = (
     "aac,aac_latm,alac,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,flac,mp2,mp2float,mp3,mp3float,opus,libopus,"
@@ -53,30 +57,75 @@ def decode(data: bytes, container: Container, *, max_seconds: float, timeout: fl
                 _command(container, max_seconds + 1.0), stdin=source, capture_output=True, timeout=timeout, env={}
             )
         except subprocess.TimeoutExpired as error:
-            raise DecodeTimeout(
-                f"Decoding this {container.name} file took longer than {timeout:g} s.", timeout=timeout
-            ) from error
+            raise _late(container, timeout) from error
         except OSError as error:
             raise _missing() from error
     output = done.stdout[: len(done.stdout) // _BYTES_PER_SAMPLE * _BYTES_PER_SAMPLE]
     if done.returncode and not output:
-        reason = done.stderr.decode(errors="replace").strip().splitlines()
-        raise AudioUnreadable(
-            f"This {container.name} file could not be decoded.",
-            format=container.name,
-            reason=reason[-1] if reason else f"ffmpeg ended with {done.returncode}",
-        )
+        raise _unreadable(container, done.returncode, done.stderr)
     return np.frombuffer(output, dtype="<f4").astype(np.float32)
 
 
-def _command(container: Container, seconds: float) -> list[str]:
-    limit = int(seconds * SAMPLE_RATE) * _BYTES_PER_SAMPLE
+def blocks(
+    source: BinaryIO, container: Container, *, channels: int, max_seconds: float, timeout: float
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Decode the first audio track of the file `source` to 16 kHz, as it comes, in blocks of shape (n, channels).
+
+    Raises, while it is gone through, what `decode` raises. ffmpeg ends with the iterator.
+    """
+    with tempfile.TemporaryFile() as complaints:
+        command = _command(container, max_seconds + 1.0, channels)
+        try:
+            running = subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=complaints, env={})
+        except OSError as error:
+            raise _missing() from error
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            running.kill()
+
+        timer = threading.Timer(timeout, stop)
+        timer.start()
+        decoded = 0
+        try:
+            with running:
+                assert running.stdout is not None
+                frame = channels * _BYTES_PER_SAMPLE
+                while data := running.stdout.read(_BLOCK_FRAMES * frame):
+                    samples = np.frombuffer(data[: len(data) // frame * frame], dtype="<f4").astype(np.float32)
+                    decoded += len(samples)
+                    yield samples.reshape(-1, channels)
+        finally:
+            timer.cancel()
+            running.kill()
+        if late.is_set():
+            raise _late(container, timeout)
+        if running.returncode and not decoded:
+            complaints.seek(0)
+            raise _unreadable(container, running.returncode, complaints.read())
+
+
+def _command(container: Container, seconds: float, channels: int = 1) -> list[str]:
+    limit = int(seconds * SAMPLE_RATE) * channels * _BYTES_PER_SAMPLE
     return [
         *(_program(), "-nostdin", "-hide_banner", "-v", "error"),
         *("-max_alloc", str(_MAX_ALLOCATION), "-threads", "1"),
         *("-protocol_whitelist", "fd", "-format_whitelist", container.demuxer, "-codec_whitelist", _DECODERS),
         *("-f", container.demuxer, "-i", "fd:", "-map", "0:a:0", "-vn", "-sn", "-dn"),
-        *("-t", f"{seconds:.3f}", "-fs", str(limit), "-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "f32le", "pipe:1"),
+        *(
+            "-t",
+            f"{seconds:.3f}",
+            "-fs",
+            str(limit),
+            "-ac",
+            str(channels),
+            "-ar",
+            str(SAMPLE_RATE),
+            "-f",
+            "f32le",
+            "pipe:1",
+        ),
     ]
 
 
@@ -85,6 +134,19 @@ def _program() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise _missing() from error
+
+
+def _late(container: Container, timeout: float) -> DecodeTimeout:
+    return DecodeTimeout(f"Decoding this {container.name} file took longer than {timeout:g} s.", timeout=timeout)
+
+
+def _unreadable(container: Container, code: int, complaints: bytes) -> AudioUnreadable:
+    reason = complaints.decode(errors="replace").strip().splitlines()
+    return AudioUnreadable(
+        f"This {container.name} file could not be decoded.",
+        format=container.name,
+        reason=reason[-1] if reason else f"ffmpeg ended with {code}",
+    )
 
 
 def _missing() -> DecoderMissing:
