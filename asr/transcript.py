@@ -8,7 +8,7 @@ text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -88,7 +88,8 @@ class Segment:
     """One stretch of speech between two pauses; times are seconds from the start of the audio.
 
     `words` stand for all of `tokens`, in order, each token in exactly one word; left out, they are the tokens as they
-    were spoken. Raises ValueError for words that do not.
+    were spoken. `channel` is the end of a call, 0 or 1, at which it was spoken, where they were kept apart. Raises
+    ValueError for words that do not.
     """
 
     start: float
@@ -96,6 +97,7 @@ class Segment:
     tokens: tuple[Token, ...]
     changes: tuple[Change, ...] = ()
     words: tuple[Word, ...] = ()
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         """Fill in the words, or check them."""
@@ -115,6 +117,16 @@ class Segment:
     def spoken(self) -> str:
         """What was said, without punctuation, every number in words."""
         return join_texts(token.text for token in self.tokens)
+
+    def shifted(self, seconds: float) -> Segment:
+        """Return the same, said `seconds` later: what was heard in a piece, at its place in the whole."""
+        return replace(
+            self,
+            start=self.start + seconds,
+            end=self.end + seconds,
+            tokens=tuple(replace(one, start=one.start + seconds, end=one.end + seconds) for one in self.tokens),
+            words=tuple(replace(one, start=one.start + seconds, end=one.end + seconds) for one in self.words),
+        )
 
 
 @dataclass(frozen=True)
@@ -167,6 +179,7 @@ class Transcript:
                     "tokens": [_token_to_dict(token) for token in segment.tokens],
                     "changes": [asdict(change) for change in segment.changes],
                     "words": [asdict(word) for word in segment.words],
+                    "channel": segment.channel,
                 }
                 for segment in self.segments
             ],
@@ -185,6 +198,7 @@ class Transcript:
                     changes=tuple(Change(**change) for change in segment.get("changes", ())),
                     # Nor were there words apart from the tokens once.
                     words=tuple(Word(**word) for word in segment.get("words", ())),
+                    channel=segment.get("channel"),
                 )
                 for segment in data["segments"]
             ),

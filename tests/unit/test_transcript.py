@@ -110,3 +110,15 @@ def test_words_left_out_are_the_tokens_themselves(texts: list[str]) -> None:
     segment = Segment(0.0, 9.0, tokens_of(*texts))
     assert segment.text == segment.spoken
     assert [index for word in segment.words for index in range(word.first, word.last)] == list(range(len(texts)))
+
+
+def test_a_piece_of_a_long_recording_is_put_at_its_place_in_the_whole() -> None:
+    token = Token("好", 1.0, 1.5, 0.9)
+    moved = Segment(1.0, 1.5, (token,), channel=1).shifted(60.0)
+    assert (moved.start, moved.end, moved.channel) == (61.0, 61.5, 1)
+    assert (moved.tokens[0].start, moved.words[0].end) == (61.0, 61.5)
+
+
+def test_the_end_of_a_call_is_kept() -> None:
+    transcript = Transcript((Segment(0.0, 1.0, (Token("好", 0.0, 1.0, 0.9),), channel=1),), 1.0)
+    assert Transcript.from_dict(transcript.to_dict()) == transcript
