@@ -132,8 +132,8 @@ class Conversations:
         """What a conversation can be about, the default first."""
         return self._dialogue.cards
 
-    async def start(self, domain: str = "") -> tuple[str, list[Message]]:
-        """Begin a conversation in `domain` ("" for the default); return its id and the bot's greeting.
+    async def start(self, owner: str, domain: str = "") -> tuple[str, list[Message]]:
+        """Begin a conversation of `owner`'s in `domain` ("" for the default); return its id and the bot's greeting.
 
         Raises DomainUnknown, StoreUnavailable.
         """
@@ -143,13 +143,13 @@ class Conversations:
                 greeting = self._dialogue.start(domain)
             except DomainMissing as error:
                 raise DomainUnknown("There is no domain of this name.", domain=domain) from error
-            return self.store.start_conversation(greeting)
+            return self.store.start_conversation(owner, greeting)
 
         return await self._in_storage(begin)
 
-    async def open(self, conversation_id: str) -> Conversation:
-        """Return a conversation; raises ConversationUnknown."""
-        await self._in_storage(partial(self.store.require_conversation, conversation_id))
+    async def open(self, owner: str, conversation_id: str) -> Conversation:
+        """Return a conversation of `owner`'s; raises ConversationUnknown."""
+        await self._in_storage(partial(self.store.require_conversation, owner, conversation_id))
         return Conversation(self, conversation_id)
 
     def check_admission(self) -> None:

@@ -18,6 +18,7 @@
     │   ├── Busy                 too many messages are being worked on
     │   ├── ShuttingDown         the server is about to stop
     │   └── StoreUnavailable     the database or the disk refused
+    │       └── SchemaOutdated   the tables are not those of this release
     └── MessageFailed            the message was taken; it stays, with a retry
         ├── NoSpeech             nothing was said in the recording
         └── Interrupted          the server stopped while it worked on the message
@@ -144,6 +145,12 @@ class StoreUnavailable(Unavailable):
     """The database or the disk refused; the operator finds the reason in the log."""
 
     code = "store_unavailable"
+
+
+class SchemaOutdated(StoreUnavailable):
+    """The tables of the database are not those of this release; the operator runs `python -m app migrate`."""
+
+    code = "schema_outdated"
 
 
 class MessageFailed(AppError):

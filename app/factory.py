@@ -74,7 +74,7 @@ def build(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         def open_all() -> Conversations:
-            store = Store(settings.data_dir, settings.database_url, clock or utc_now)
+            store = Store.open(settings.data_dir, settings.database_url, clock or utc_now)
             interrupted = store.fail_interrupted()
             log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
             heard_by = recognizer or _open_recognizer(app, settings)
@@ -139,7 +139,7 @@ def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
 
 def _open_dialogue(settings: Settings, store: Store, clock: Clock | None) -> Dialogue:
     # One database for all: bookings are backed up with the conversations that led to them.
-    return open_dialogues(settings.domain, store.engine, clock)
+    return open_dialogues(settings.domain, store.database.engine, clock)
 
 
 def _unknown_api_paths() -> APIRouter:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import JSON, Column, DateTime, Engine, TypeDecorator, event, update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Field, Session, SQLModel, col, create_engine, func, select
+from sqlalchemy import JSON, Column, update
+from sqlmodel import Field, Session, SQLModel, col, func, select
 
+from app.database import Database, UtcDateTime, guarded, open_database
 from app.errors import (
     ConversationUnknown,
     Detail,
@@ -26,15 +25,14 @@ from app.errors import (
     MessageUnknown,
     NotRetryable,
     RecordingMissing,
-    StoreUnavailable,
 )
 from asr import Transcript
 from bot import Reply
 
 WAV = "audio/wav"
 UNKNOWN_FORMAT = "application/octet-stream"
-LOCK_TIMEOUT = 10.0  # seconds to wait for another writer of the same SQLite file
 MAX_LISTED = 500
+NO_CONVERSATION = "There is no conversation of this id."
 
 Clock = Callable[[], datetime]
 
@@ -44,24 +42,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class _UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
-
-
 class ConversationRecord(SQLModel, table=True):
     """One conversation and the bot's state in it."""
 
     __tablename__ = "conversation"
 
     id: str = Field(primary_key=True)
+    owner: str = Field(index=True)
     state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    created_at: datetime = Field(sa_column=Column(_UtcDateTime, nullable=False))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 class Message(SQLModel, table=True):
@@ -82,7 +71,7 @@ class Message(SQLModel, table=True):
     error_code: str | None = None
     error_details: dict[str, Detail] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     quick_replies: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    created_at: datetime = Field(sa_column=Column(_UtcDateTime, nullable=False))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 class TranscriptRecord(SQLModel, table=True):
@@ -128,69 +117,62 @@ class Recordings:
         self.path(name).unlink(missing_ok=True)
 
 
-def _connect(url: str) -> Engine:
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _prepare(connection: Any, _record: object) -> None:
-            connection.execute(f"PRAGMA busy_timeout={int(LOCK_TIMEOUT * 1000)}")
-            connection.execute("PRAGMA journal_mode=WAL")
-            # With NORMAL a power cut could take back the last commit, which a user has seen.
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-
-    return engine
-
-
 class Store:
     """The database and the recordings of one app; safe to share between threads.
 
     Every method raises StoreUnavailable when the database or the disk refuses.
     """
 
-    def __init__(self, data_dir: Path, database_url: str = "", clock: Clock = utc_now) -> None:
-        """Open or make the database (SQLite in `data_dir` when no URL is given) and the folder of recordings."""
+    def __init__(self, database: Database, recordings: Recordings, clock: Clock = utc_now) -> None:
+        """Keep what is said in `database` and `recordings`."""
+        self.database = database
+        self.recordings = recordings
         self._clock = clock
-        with self._guarded():
-            data_dir.mkdir(parents=True, exist_ok=True)
-            self.recordings = Recordings(data_dir / "audio")
-            self.engine = _connect(database_url or f"sqlite:///{data_dir.resolve() / 'tingshuo.db'}")
-            SQLModel.metadata.create_all(self.engine)
+
+    @classmethod
+    def open(cls, data_dir: Path, database_url: str = "", clock: Clock = utc_now) -> Store:
+        """Open the database (SQLite in `data_dir` when no URL is given) and the folder of recordings."""
+        database = open_database(data_dir, database_url)
+        with guarded():
+            return cls(database, Recordings(data_dir / "audio"), clock)
 
     def close(self) -> None:
         """Close all connections."""
-        self.engine.dispose()
+        self.database.close()
 
     def check(self) -> None:
         """Raise StoreUnavailable unless the database can be written to."""
-        with self._session() as session:
+        with self.database.session() as session:
             session.execute(update(Message).where(col(Message.id) == "").values(text=""))
 
     # Conversations
 
-    def start_conversation(self, greeting: Reply) -> tuple[str, list[Message]]:
-        """Begin a conversation with the bot's `greeting`; return its id and the first messages."""
+    def start_conversation(self, owner: str, greeting: Reply) -> tuple[str, list[Message]]:
+        """Begin a conversation of `owner`'s with the bot's `greeting`; return its id and the first messages."""
         conversation_id = secrets.token_urlsafe(16)
-        with self._session() as session:
-            session.add(ConversationRecord(id=conversation_id, state=greeting.state.to_dict(), created_at=self._now()))
+        with self.database.session() as session:
+            session.add(
+                ConversationRecord(
+                    id=conversation_id, owner=owner, state=greeting.state.to_dict(), created_at=self._now()
+                )
+            )
             session.flush()
             return conversation_id, self._add_reply(session, conversation_id, greeting)
 
-    def require_conversation(self, conversation_id: str) -> None:
-        """Raise ConversationUnknown when there is no such conversation."""
-        with self._session() as session:
-            self._conversation(session, conversation_id)
+    def require_conversation(self, owner: str, conversation_id: str) -> None:
+        """Raise ConversationUnknown when `owner` has no such conversation."""
+        with self.database.session() as session:
+            self._owned(session, owner, conversation_id)
 
     def state(self, conversation_id: str) -> dict[str, Any]:
         """Return the bot's state in a conversation."""
-        with self._session() as session:
+        with self.database.session() as session:
             return self._conversation(session, conversation_id).state
 
-    def messages(self, conversation_id: str, limit: int = MAX_LISTED) -> list[Message]:
-        """Return the last `limit` messages of a conversation, oldest first."""
-        with self._session() as session:
-            self._conversation(session, conversation_id)
+    def messages(self, owner: str, conversation_id: str, limit: int = MAX_LISTED) -> list[Message]:
+        """Return the last `limit` messages of a conversation of `owner`'s, oldest first."""
+        with self.database.session() as session:
+            self._owned(session, owner, conversation_id)
             newest_first = (
                 select(Message)
                 .where(Message.conversation_id == conversation_id)
@@ -199,9 +181,10 @@ class Store:
             )
             return list(reversed(session.exec(newest_first).all()))
 
-    def message(self, conversation_id: str, message_id: str) -> Message:
-        """Return one message; raises MessageUnknown when it is not in that conversation."""
-        with self._session() as session:
+    def message(self, owner: str, conversation_id: str, message_id: str) -> Message:
+        """Return one message; raises MessageUnknown when it is not in that conversation of `owner`'s."""
+        with self.database.session() as session:
+            self._owned(session, owner, conversation_id)
             return self._message(session, conversation_id, message_id)
 
     # The way of one message
@@ -212,7 +195,7 @@ class Store:
 
     def add_spoken(self, conversation_id: str, recording: BinaryIO) -> Message:
         """Keep a recording, as it came, that is about to be recognised."""
-        with self._guarded():
+        with guarded():
             name = self.recordings.add(recording, suffix="")
         return self._add_message(
             conversation_id, kind="voice", status="recognizing", audio_name=name, audio_type=UNKNOWN_FORMAT
@@ -227,23 +210,23 @@ class Store:
 
     def decoded(self, message: Message, wav: BinaryIO, seconds: float) -> Message:
         """Keep `wav` in the place of the recording as it came, now that it could be read."""
-        with self._guarded():
+        with guarded():
             name = self.recordings.add(wav, suffix=".wav")
         changed = self._change(message, audio_name=name, audio_type=WAV, seconds=seconds)
         if message.audio_name:
-            with self._guarded():
+            with guarded():
                 self.recordings.remove(message.audio_name)
         return changed
 
     def heard(self, message: Message, transcript: Transcript) -> Message:
         """Keep what was recognised; the message is about to be answered."""
-        with self._session() as session:
+        with self.database.session() as session:
             session.merge(TranscriptRecord(message_id=message.id, data=transcript.to_dict()))
             return self._set(session, message, text=transcript.text, status="answering")
 
     def transcript(self, message: Message) -> Transcript | None:
         """Return what was recognised in a voice message; None before that."""
-        with self._session() as session:
+        with self.database.session() as session:
             record = session.get(TranscriptRecord, message.id)
             return None if record is None else Transcript.from_dict(record.data)
 
@@ -252,7 +235,7 @@ class Store:
 
         Returns the message and the bot's messages after it.
         """
-        with self._session() as session:
+        with self.database.session() as session:
             self._conversation(session, message.conversation_id).state = reply.state.to_dict()
             done = self._set(session, message, status="done", error_code=None, error_details={})
             return [done, *self._add_reply(session, message.conversation_id, reply)]
@@ -263,7 +246,7 @@ class Store:
 
     def reopen(self, conversation_id: str, message_id: str) -> Message:
         """Take a failed message up again where it failed; raises NotRetryable when it is not a failed one."""
-        with self._session() as session:
+        with self.database.session() as session:
             message = self._message(session, conversation_id, message_id)
             recognised = message.kind == "text" or session.get(TranscriptRecord, message.id) is not None
             status = "answering" if recognised and message.text else "recognizing"
@@ -280,7 +263,7 @@ class Store:
 
     def fail_interrupted(self) -> int:
         """End the messages that an earlier process left half way; return how many there were."""
-        with self._session() as session:
+        with self.database.session() as session:
             left = session.execute(
                 update(Message)
                 .where(col(Message.status).in_(["recognizing", "answering"]))
@@ -290,7 +273,7 @@ class Store:
 
     def count_conversations(self) -> int:
         """Return how many conversations there are."""
-        with self._session() as session:
+        with self.database.session() as session:
             return session.exec(select(func.count()).select_from(ConversationRecord)).one()
 
     # Inside
@@ -298,25 +281,17 @@ class Store:
     def _now(self) -> datetime:
         return self._clock().astimezone(UTC)
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or type(error).__name__)
-            raise StoreUnavailable(f"The database refused: {reason}") from error
-        except OSError as error:
-            raise StoreUnavailable(f"The disk refused: {error.strerror}") from error
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with self._guarded(), Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
-
     def _conversation(self, session: Session, conversation_id: str) -> ConversationRecord:
         record = session.get(ConversationRecord, conversation_id)
         if record is None:
-            raise ConversationUnknown("There is no conversation of this id.")
+            raise ConversationUnknown(NO_CONVERSATION)
+        return record
+
+    def _owned(self, session: Session, owner: str, conversation_id: str) -> ConversationRecord:
+        record = self._conversation(session, conversation_id)
+        if record.owner != owner:
+            # The words for one that is not there: an id that was guessed must not be confirmed.
+            raise ConversationUnknown(NO_CONVERSATION)
         return record
 
     def _message(self, session: Session, conversation_id: str, message_id: str) -> Message:
@@ -333,7 +308,7 @@ class Store:
 
     def _add_message(self, conversation_id: str, **fields: Any) -> Message:
         message = self._new_message(conversation_id, role="user", **fields)
-        with self._session() as session:
+        with self.database.session() as session:
             session.add(message)
         return message
 
@@ -349,7 +324,7 @@ class Store:
         return messages
 
     def _change(self, message: Message, **fields: Any) -> Message:
-        with self._session() as session:
+        with self.database.session() as session:
             return self._set(session, message, **fields)
 
     def _set(self, session: Session, message: Message, **fields: Any) -> Message:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
+
 TESTS = Path(__file__).resolve().parent
 KINDS = ("unit", "integration", "browser")
 
 # The settings of the one who runs the tests must not change what they find.
 for name in [name for name in os.environ if name.startswith("TINGSHUO_")]:
     del os.environ[name]
+Settings.model_config["env_file"] = None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

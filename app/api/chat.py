@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, StreamingResponse
 from app import store
 from app.api import errors
 from app.api.body import TypedMessage, sent_message
+from app.api.identity import Identified
 from app.conversation import Conversations
 from app.settings import Settings
 
@@ -111,10 +112,13 @@ _SENT_BODY = {
 
 @router.post("/conversations", status_code=201, responses={code: {"model": errors.ErrorAnswer} for code in (404, 503)})
 async def start_conversation(
-    conversations: Chats, language: Language, domain: Annotated[str, Query(max_length=64)] = ""
+    person: Identified,
+    conversations: Chats,
+    language: Language,
+    domain: Annotated[str, Query(max_length=64)] = "",
 ) -> Conversation:
     """Begin a conversation with the bot of a `domain`; the bot greets."""
-    conversation_id, greeting = await conversations.start(domain)
+    conversation_id, greeting = await conversations.start(person.id, domain)
     chosen = domain or conversations.domains[0].name
     return Conversation(
         id=conversation_id, domain=chosen, messages=[Message.of(message, language) for message in greeting]
@@ -124,12 +128,13 @@ async def start_conversation(
 @router.get("/conversations/{conversation_id}/messages", responses={404: {"model": errors.ErrorAnswer}})
 def list_messages(
     conversation_id: str,
+    person: Identified,
     conversations: Chats,
     language: Language,
     limit: Annotated[int, Query(ge=1, le=store.MAX_LISTED)] = store.MAX_LISTED,
 ) -> Messages:
     """Return the last messages of a conversation."""
-    found = conversations.store.messages(conversation_id, limit)
+    found = conversations.store.messages(person.id, conversation_id, limit)
     domain = str(conversations.store.state(conversation_id).get("domain", ""))
     return Messages(domain=domain, messages=[Message.of(message, language) for message in found])
 
@@ -141,10 +146,10 @@ def list_messages(
     openapi_extra={"requestBody": _SENT_BODY},
 )
 async def send_message(
-    conversation_id: str, request: Request, conversations: Chats, language: Language
+    conversation_id: str, request: Request, person: Identified, conversations: Chats, language: Language
 ) -> StreamingResponse:
     """Say something: a recording as the form's file `audio`, or JSON with a `text`."""
-    conversation = await conversations.open(conversation_id)
+    conversation = await conversations.open(person.id, conversation_id)
     # Asked before the body is read, so that nobody uploads a recording only to be sent away.
     conversations.check_admission()
     async with sent_message(request, _settings(request)) as sent:
@@ -158,10 +163,10 @@ async def send_message(
     responses=_STREAM,
 )
 async def retry_message(
-    conversation_id: str, message_id: str, conversations: Chats, language: Language
+    conversation_id: str, message_id: str, person: Identified, conversations: Chats, language: Language
 ) -> StreamingResponse:
     """Try a message that failed again."""
-    conversation = await conversations.open(conversation_id)
+    conversation = await conversations.open(person.id, conversation_id)
     return _stream(await conversation.retry(message_id), language)
 
 
@@ -170,9 +175,9 @@ async def retry_message(
     response_class=FileResponse,
     responses={200: {"content": {"audio/wav": {}, store.UNKNOWN_FORMAT: {}}}, 404: {"model": errors.ErrorAnswer}},
 )
-def play_message(conversation_id: str, message_id: str, conversations: Chats) -> FileResponse:
+def play_message(conversation_id: str, message_id: str, person: Identified, conversations: Chats) -> FileResponse:
     """Return the recording of a voice message: WAV, or what was uploaded when that could not be read."""
-    message = conversations.store.message(conversation_id, message_id)
+    message = conversations.store.message(person.id, conversation_id, message_id)
     path = conversations.store.recording(message)
     playable = message.audio_type == store.WAV
     return FileResponse(

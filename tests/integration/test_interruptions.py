@@ -14,7 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app import database
 from app import store as stores
+from app.errors import StoreUnavailable
 from app.factory import build
 from app.settings import Settings
 from tests.integration.client import Chat, GatedRecognizer, InstantRecognizer, Serve, wav
@@ -31,6 +33,7 @@ def stalled(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], httpx.C
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=settings.data_dir.parent,  # a .env in the checkout must not be read
         text=True,
     ) as process:
         assert process.stdout is not None
@@ -131,7 +134,7 @@ def test_a_recording_that_vanished_from_the_disk_is_named(own_chat: Chat, settin
 def test_a_locked_database_refuses_clearly_and_recovers(
     settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "LOCK_TIMEOUT", 0.2)
+    monkeypatch.setattr(database, "LOCK_TIMEOUT", 0.2)
     chat = Chat(serve(build(settings, recognizer=InstantRecognizer(), page=None)))
     writer = sqlite3.connect(settings.data_dir / "tingshuo.db", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
@@ -146,7 +149,7 @@ def test_a_locked_database_refuses_clearly_and_recovers(
 def test_a_database_that_locks_during_the_work_is_told_to_the_client(
     settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "LOCK_TIMEOUT", 0.2)
+    monkeypatch.setattr(database, "LOCK_TIMEOUT", 0.2)
     recognizer = GatedRecognizer()
     chat = Chat(serve(build(settings, recognizer=recognizer, page=None)))
     with chat.client.stream("POST", chat.path, files={"audio": ("a.wav", wav())}) as response:
@@ -164,5 +167,5 @@ def test_a_database_that_locks_during_the_work_is_told_to_the_client(
 
 def test_a_folder_that_cannot_be_made_ends_the_start_with_the_reason(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(stores.StoreUnavailable, match="disk refused"):
-        stores.Store(tmp_path / "file" / "data")
+    with pytest.raises(StoreUnavailable, match="disk refused"):
+        stores.Store.open(tmp_path / "file" / "data")

@@ -67,10 +67,11 @@ async def test_a_domain_that_does_not_exist_ends_the_start_with_the_reason(setti
 
 
 async def test_a_closing_app_takes_no_new_message_and_leaves_late_ones_for_the_next_start(tmp_path: Path) -> None:
-    store = Store(tmp_path / "data")
+    store = Store.open(tmp_path / "data")
     recognizer = GatedRecognizer()
-    conversations = Conversations(store, recognizer, open_dialogues("clinic", store.engine), limits=AudioLimits())
-    conversation = await conversations.open((await conversations.start())[0])
+    dialogue = open_dialogues("clinic", store.database.engine)
+    conversations = Conversations(store, recognizer, dialogue, limits=AudioLimits())
+    conversation = await conversations.open("anna", (await conversations.start("anna"))[0])
     await conversation.hear(wav())
     with ThreadPoolExecutor(1) as waiter:
         await asyncio.get_running_loop().run_in_executor(waiter, recognizer.begun.acquire)
@@ -79,7 +80,7 @@ async def test_a_closing_app_takes_no_new_message_and_leaves_late_ones_for_the_n
         await conversation.read("你好")
     recognizer.gate.set()
     assert store.fail_interrupted() == 1
-    assert store.messages(conversation.id)[-1].error_code == "interrupted"
+    assert store.messages("anna", conversation.id)[-1].error_code == "interrupted"
 
 
 def test_the_page_does_not_hide_the_api(settings: Settings, serve: Serve) -> None:

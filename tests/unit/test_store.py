@@ -24,16 +24,18 @@ def _reply(*texts: str, turn: int = 0, buttons: tuple[QuickReply, ...] = ()) -> 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "data", clock=lambda: START)
+    return Store.open(tmp_path / "data", clock=lambda: START)
 
 
 @pytest.fixture
 def conversation(store: Store) -> str:
-    return store.start_conversation(_reply("您好"))[0]
+    return store.start_conversation("anna", _reply("您好"))[0]
 
 
 def test_a_greeting_of_several_bubbles_has_its_buttons_under_the_last(store: Store) -> None:
-    _, messages = store.start_conversation(_reply("您好", "要挂号吗", buttons=(QuickReply("挂号", "我要挂号"),)))
+    _, messages = store.start_conversation(
+        "anna", _reply("您好", "要挂号吗", buttons=(QuickReply("挂号", "我要挂号"),))
+    )
     assert [message.text for message in messages] == ["您好", "要挂号吗"]
     assert [message.quick_replies for message in messages] == [[], [{"title": "挂号", "text": "我要挂号"}]]
 
@@ -51,17 +53,17 @@ def test_an_answer_ends_the_message_and_moves_the_bots_state(store: Store, conve
 
 
 def test_messages_of_a_conversation_come_in_the_order_they_were_kept(store: Store, conversation: str) -> None:
-    other, _ = store.start_conversation(_reply("您好"))
+    other, _ = store.start_conversation("anna", _reply("您好"))
     for text in ("一", "二", "三"):
         store.add_typed(conversation, text)
         store.add_typed(other, "别的")
-    assert [message.text for message in store.messages(conversation)] == ["您好", "一", "二", "三"]
-    assert [message.text for message in store.messages(conversation, limit=2)] == ["二", "三"]
+    assert [message.text for message in store.messages("anna", conversation)] == ["您好", "一", "二", "三"]
+    assert [message.text for message in store.messages("anna", conversation, limit=2)] == ["二", "三"]
     assert MAX_LISTED >= 100
 
 
 def test_times_come_back_in_utc(store: Store, conversation: str) -> None:
-    [greeting] = store.messages(conversation)
+    [greeting] = store.messages("anna", conversation)
     assert greeting.created_at == START
     assert greeting.created_at.utcoffset() == timedelta(0)
     assert greeting.created_at.tzinfo is UTC
@@ -97,9 +99,9 @@ def test_messages_left_half_way_are_failed_at_the_next_start(tmp_path: Path, sto
     typed = store.add_typed(conversation, "你好")
     store.answered(store.add_typed(conversation, "好"), _reply("好的"))
     store.close()
-    later = Store(tmp_path / "data")
+    later = Store.open(tmp_path / "data")
     assert later.fail_interrupted() == 2
-    codes = {message.id: message.error_code for message in later.messages(conversation)}
+    codes = {message.id: message.error_code for message in later.messages("anna", conversation)}
     assert codes[spoken.id] == codes[typed.id] == "interrupted"
     assert sum(code is not None for code in codes.values()) == 2
 
@@ -118,24 +120,24 @@ def test_a_retry_begins_where_the_message_failed(store: Store, conversation: str
 
 def test_what_is_not_there_is_named(store: Store, conversation: str) -> None:
     with pytest.raises(ConversationUnknown):
-        store.messages("nobody")
+        store.messages("anna", "nobody")
     with pytest.raises(MessageUnknown):
-        store.message(conversation, "nothing")
+        store.message("anna", conversation, "nothing")
     with pytest.raises(RecordingMissing):
         store.recording(store.add_typed(conversation, "你好"))
 
 
 def test_another_database_can_be_named_by_url(tmp_path: Path) -> None:
-    store = Store(tmp_path / "data", f"sqlite:///{tmp_path / 'elsewhere.db'}")
-    store.start_conversation(_reply("您好"))
+    store = Store.open(tmp_path / "data", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    store.start_conversation("anna", _reply("您好"))
     assert (tmp_path / "elsewhere.db").exists()
     assert not (tmp_path / "data" / "tingshuo.db").exists()
     assert store.count_conversations() == 1
 
 
 def test_words_of_users_are_not_in_the_errors_of_the_database(store: Store, conversation: str) -> None:
-    assert store.engine.hide_parameters
-    with store.engine.connect() as connection:
+    assert store.database.engine.hide_parameters
+    with store.database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
@@ -154,4 +156,4 @@ def test_a_full_disk_leaves_neither_half_a_recording_nor_a_message(
     with pytest.raises(StoreUnavailable, match="No space left"):
         store.add_spoken(conversation, _UploadOntoAFullDisk(b"RIFF and more"))
     assert not list((tmp_path / "data" / "audio").iterdir())
-    assert len(store.messages(conversation)) == 1
+    assert len(store.messages("anna", conversation)) == 1
