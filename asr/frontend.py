@@ -6,6 +6,7 @@ mean and variance normalised (CMVN). `WhisperFrontend` is Whisper's log-mel (Rad
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import kaldi_native_fbank
@@ -109,6 +110,21 @@ class WavFrontend:
     def __call__(self, samples: Samples) -> Features:
         """Return features (ceil(fbank frames / stride), mels * stack); no frames when shorter than one window."""
         return self.normalize(self.stack(self.fbank(samples)))
+
+    def pieces(self, samples: Samples, rows: int) -> Iterator[Features]:
+        """Give the features of a long recording `rows` at a time: joined, they are what a call gives at once."""
+        options = self._options.frame_opts
+        length, shift = (round(ms * _SAMPLE_RATE / 1000) for ms in (options.frame_length_ms, options.frame_shift_ms))
+        frames = (len(samples) - length) // shift + 1
+        before = (self._stack - 1) // 2
+        for start in range(0, frames, rows * self._stride):
+            # A row reaches for frames around it; at the edges of the recording `stack` repeats them.
+            first = max(0, start - before)
+            skipped = -(-(start - first) // self._stride)
+            first = start - skipped * self._stride
+            last = min(frames, start + (rows - 1) * self._stride + self._stack - before)
+            stacked = self.stack(self.fbank(samples[first * shift : (last - 1) * shift + length]))
+            yield self.normalize(stacked[skipped : skipped + rows])
 
     def fbank(self, samples: Samples) -> Features:
         """Return log filter bank energies (frames, mels), one frame each shift."""

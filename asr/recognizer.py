@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import soxr
 
 from asr.audio import SAMPLE_RATE, Audio
 from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier
+from asr.engines import Engine, Heard, open_engine
+from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
-from asr.paraformer import Paraformer
-from asr.transcript import Segment, Token, Transcript
-from asr.vad import VoiceActivityDetector, open_vad
+from asr.transcript import FORMATTED, Formatting, Segment, Token, Transcript
+from asr.vad import SpeechSpan, VoiceActivityDetector, open_vad
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 
@@ -20,7 +22,7 @@ _MIN_CONFIDENCE = 0.15  # mean over a segment; noise mostly gets no tokens at al
 
 
 class Recognizer:
-    """Voice activity detection, then Paraformer, then decoding with hotwords.
+    """Voice activity detection, then an acoustic model, then decoding with hotwords, then the written form.
 
     Stateless between calls and safe to share between threads; the same audio always gives the same transcript.
     """
@@ -28,7 +30,7 @@ class Recognizer:
     def __init__(
         self,
         vad: VoiceActivityDetector,
-        model: Paraformer,
+        engine: Engine,
         *,
         min_confidence: float = _MIN_CONFIDENCE,
         hotword_settings: HotwordSettings | None = None,
@@ -37,35 +39,41 @@ class Recognizer:
 
         Args:
             vad: finds the speech.
-            model: turns it into posteriors.
+            engine: recognises it.
             min_confidence: a segment whose tokens' mean confidence is below this is taken for noise and left out.
             hotword_settings: how hotwords are weighed; None is what was chosen on the hotword set.
         """
         self._vad = vad
-        self._model = model
+        self._engine = engine
         self._min_confidence = min_confidence
-        self._decoder = HotwordDecoder(model.units, hotword_settings)
+        self._decoder = HotwordDecoder(engine.units, hotword_settings)
 
     @property
     def model_name(self) -> str:
         """The kind of the acoustic model, as its config.yaml names it."""
-        return self._model.name
+        return self._engine.name
 
     @property
     def vocabulary(self) -> frozenset[str]:
         """The units that the model can write; `asr.hotwords.parse` takes it to report what it cannot."""
-        return frozenset(self._model.units)
+        return frozenset(self._engine.units)
 
     def transcribe(
-        self, audio: Audio, hotwords: HotwordList = EMPTY, *, tiers: frozenset[Tier] = ALL_TIERS
+        self,
+        audio: Audio,
+        hotwords: HotwordList = EMPTY,
+        *,
+        tiers: frozenset[Tier] = ALL_TIERS,
+        formatting: Formatting = FORMATTED,
     ) -> Transcript:
         """Recognise what is said in `audio`.
 
         Args:
             audio: mono; resampled when it is not at 16 kHz.
             hotwords: words to expect; what they changed is in the segments' `changes`.
-            tiers: the ways in which they may get into the text. This model has no hotword encoder, so that
-                `Tier.BIAS` does nothing.
+            tiers: the ways in which they may get into the text. `Tier.BIAS` does nothing with a model that has no
+                hotword encoder.
+            formatting: how far the text is brought into its written form.
 
         Returns:
             The transcript, without segments when nobody speaks (silence, noise, music).
@@ -73,21 +81,70 @@ class Recognizer:
         Raises:
             RecognitionFailed: a model failed on this audio.
         """
-        samples = audio.samples
-        if audio.sample_rate != SAMPLE_RATE:
-            samples = soxr.resample(samples, audio.sample_rate, SAMPLE_RATE)
-        spans = self._vad.detect(samples, max_seconds=min(_MAX_SEGMENT, self._model.max_seconds))
-        pieces = [samples[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)] for span in spans]
-        segments = []
-        for span, posteriors in zip(spans, self._model.posteriors(pieces), strict=True):
-            tokens, changes = self._decoder.decode(posteriors, offset=span.start)
-            # Asked of what the model alone heard: a hotword must not bring noise to life.
-            if not self._is_speech(tokens):
-                continue
-            if hotwords:
-                tokens, changes = self._decoder.decode(posteriors, hotwords, offset=span.start, tiers=tiers)
-            segments.append(Segment(span.start, span.end, tokens, changes))
+        segments = self.segments(audio, hotwords, tiers=tiers, formatting=formatting)
         return Transcript(tuple(segments), audio.seconds)
+
+    def segments(
+        self,
+        audio: Audio,
+        hotwords: HotwordList = EMPTY,
+        *,
+        tiers: frozenset[Tier] = ALL_TIERS,
+        formatting: Formatting = FORMATTED,
+    ) -> Iterator[Segment]:
+        """Recognise a long recording bit by bit: its segments in order, each as soon as it is ready.
+
+        `segment.end / audio.seconds` tells how far it has got; who stops iterating stops the work. Arguments and
+        errors are those of `transcribe`.
+        """
+        samples = _at_model_rate(audio)
+        spans = self._vad.spans(samples, max_seconds=min(_MAX_SEGMENT, self._engine.max_seconds))
+        biased = hotwords if Tier.BIAS in tiers else EMPTY
+        for together in _groups(spans, self._engine.batch_seconds):
+            pieces = [samples[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)] for span in together]
+            for span, heard in zip(together, self._engine.listen(pieces, biased), strict=True):
+                segment = self._decode(span, heard, hotwords, tiers, formatting)
+                if segment is not None:
+                    yield segment
+
+    def recognise(
+        self,
+        samples: Samples,
+        *,
+        offset: float = 0.0,
+        hotwords: HotwordList = EMPTY,
+        tiers: frozenset[Tier] = ALL_TIERS,
+        formatting: Formatting = FORMATTED,
+    ) -> Segment | None:
+        """Recognise one stretch of speech, whose ends somebody else has found.
+
+        Args:
+            samples: float32 (n,), mono, 16 kHz, within [-1, 1], at most 30 s.
+            offset: seconds from the start of the audio to that of `samples`; times count from there.
+            hotwords: as for `transcribe`.
+            tiers: as for `transcribe`.
+            formatting: as for `transcribe`.
+
+        Returns:
+            The segment, or None when there is only noise.
+
+        Raises:
+            RecognitionFailed: the model failed.
+        """
+        (heard,) = self._engine.listen([samples], hotwords if Tier.BIAS in tiers else EMPTY)
+        span = SpeechSpan(offset, offset + len(samples) / SAMPLE_RATE)
+        return self._decode(span, heard, hotwords, tiers, formatting)
+
+    def _decode(
+        self, span: SpeechSpan, heard: Heard, hotwords: HotwordList, tiers: frozenset[Tier], formatting: Formatting
+    ) -> Segment | None:
+        tokens, changes = self._decoder.decode(heard.posteriors, offset=span.start)
+        # Asked of what the model alone heard: a hotword must not bring noise to life.
+        if not self._is_speech(tokens):
+            return None
+        if hotwords:
+            tokens, changes = self._decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers)
+        return Segment(span.start, span.end, tokens, changes)
 
     def _is_speech(self, tokens: tuple[Token, ...]) -> bool:
         if not tokens:
@@ -99,7 +156,7 @@ def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = Non
     """Load a recogniser.
 
     Args:
-        model_dir: folder of a Paraformer, FunASR's layout or the embedded one's; None is the embedded one.
+        model_dir: folder of a model, as `asr.engines.open_engine` takes it; None is the embedded one.
         vad_dir: folder of an FSMN-VAD; None is the embedded one.
         threads: CPU threads used for one recording.
 
@@ -109,5 +166,23 @@ def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = Non
     """
     return Recognizer(
         open_vad(vad_dir or EMBEDDED / "vad", threads=threads),
-        Paraformer(model_dir or EMBEDDED / "paraformer", threads=threads),
+        open_engine(model_dir or EMBEDDED / "paraformer", threads=threads),
     )
+
+
+def _at_model_rate(audio: Audio) -> Samples:
+    if audio.sample_rate == SAMPLE_RATE:
+        return audio.samples
+    return soxr.resample(audio.samples, audio.sample_rate, SAMPLE_RATE)
+
+
+def _groups(spans: Iterable[SpeechSpan], seconds: float) -> Iterator[list[SpeechSpan]]:
+    """Put stretches of speech together, in order, until they are `seconds` long in all; one at least."""
+    group: list[SpeechSpan] = []
+    for span in spans:
+        group.append(span)
+        if sum(one.end - one.start for one in group) >= seconds:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -7,7 +7,7 @@ back to the caller, so that live audio can be scored piece by piece; `VoiceActiv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asr.audio import SAMPLE_RATE
 from asr.endpoint import FRAME_SECONDS, Endpointer, EndpointOptions, FrameSpan
 from asr.errors import RecognitionFailed
 from asr.folder import ModelFolder
-from asr.frontend import Frontend, open_frontend
+from asr.frontend import WavFrontend, open_frontend
 
 Samples = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
@@ -26,7 +27,8 @@ Caches = tuple[npt.NDArray[np.float32], ...]
 
 _PAUSE_WINDOW = 20  # frames; a pause worth cutting at is silent for about 200 ms
 _EARLIEST_CUT = 0.4  # of the maximal length: a cut before it would leave a segment too short for context
-_WINDOW_SECONDS = 0.015  # by which the last analysis window reaches beyond the last frame
+_LAST_WINDOW = 0.025  # seconds; what an analysis window reaches beyond its frame, and a rest too short for another
+_PIECE = 3000  # frames that are scored at once: half a minute
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,18 @@ class VadModel:
 class VoiceActivityDetector:
     """Finds the speech in whole recordings. Stateless between calls, safe to share."""
 
-    def __init__(self, model: VadModel, frontend: Frontend, options: EndpointOptions) -> None:
+    def __init__(self, model: VadModel, frontend: WavFrontend, options: EndpointOptions) -> None:
         """Put the parts together; `open_vad` makes them from a folder."""
         self._model = model
         self._frontend = frontend
         self._options = options
 
     def detect(self, samples: Samples, *, max_seconds: float | None = None) -> tuple[SpeechSpan, ...]:
-        """Find the stretches of speech.
+        """Find all stretches of speech; arguments, order and errors as for `spans`."""
+        return tuple(self.spans(samples, max_seconds=max_seconds))
+
+    def spans(self, samples: Samples, *, max_seconds: float | None = None) -> Iterator[SpeechSpan]:
+        """Find the stretches of speech, each as soon as it has ended; hours of audio need no more memory than minutes.
 
         Args:
             samples: float32 (n,), mono, 16 kHz, within [-1, 1].
@@ -102,38 +108,52 @@ class VoiceActivityDetector:
         Raises:
             RecognitionFailed: the network failed.
         """
-        features = self._frontend(samples)
-        if not len(features):
-            return ()
-        silence, _ = self._model.score(features, self._model.fresh_caches())
-        spans = self._spans(silence)
-        if max_seconds is not None:
-            longest = max(1, int(max_seconds / FRAME_SECONDS))
-            spans = [piece for span in spans for piece in cut_at_pauses(span, silence, longest)]
-        end = len(samples) * FRAME_SECONDS / 160
-        reach = {len(silence): end}  # the last frame's window covers the rest of the audio
-        return tuple(
-            SpeechSpan(span.start * FRAME_SECONDS, reach.get(span.end, span.end * FRAME_SECONDS)) for span in spans
-        )
-
-    def _spans(self, silence: Scores) -> list[FrameSpan]:
+        longest = None if max_seconds is None else max(1, int(max_seconds / FRAME_SECONDS))
+        duration = len(samples) / SAMPLE_RATE
+        caches = self._model.fresh_caches()
         endpointer = Endpointer(self._options)
-        # p(speech) >= p(silence) + margin, with p(speech) = 1 - p(silence)
-        is_speech = 1.0 - silence >= silence + self._options.speech_margin
-        found = [endpointer.accept(bool(frame)) for frame in is_speech]
-        found.append(endpointer.finish())
-        return [span for span in found if span is not None]
+        silence = np.zeros(0, dtype=np.float32)  # of the frames from `begin` on
+        begin = 0
+        for features in self._frontend.pieces(samples, _PIECE):
+            scores, caches = self._model.score(features, caches)
+            silence = np.concatenate([silence, scores])
+            # p(speech) >= p(silence) + margin, with p(speech) = 1 - p(silence)
+            is_speech = 1.0 - scores >= scores + self._options.speech_margin
+            for span in filter(None, map(endpointer.accept, is_speech.tolist())):
+                yield from _cut(span, silence, begin, longest, duration)
+            # What has been decided is forgotten, but for the little that the next segment may reach back.
+            settled = endpointer.speech_start
+            settled = begin + len(silence) - _PIECE if settled is None else settled
+            begin, silence = max(begin, settled), silence[max(0, settled - begin) :]
+        if last := endpointer.finish():
+            yield from _cut(last, silence, begin, longest, duration)
+
+
+def _cut(
+    span: FrameSpan, silence: Scores, begin: int, longest: int | None, duration: float
+) -> Iterator[SpeechSpan]:
+    """Give a span in seconds, in pieces of at most `longest` frames; `silence` is that of the frames from `begin` on."""
+    within = silence[: span.end - begin]
+    local = FrameSpan(span.start - begin, span.end - begin)
+    for piece in [local] if longest is None else cut_at_pauses(local, within, longest):
+        start, end = (piece.start + begin) * FRAME_SECONDS, (piece.end + begin) * FRAME_SECONDS
+        # The window of the recording's last frame covers the rest of it.
+        yield SpeechSpan(start, duration if duration - end < _LAST_WINDOW else end)
 
 
 def open_vad(path: Path, *, threads: int = 1) -> VoiceActivityDetector:
     """Load the FSMN-VAD in folder `path` (model.onnx, am.mvn, config.yaml); raises ModelFileMissing, ModelInvalid."""
     folder = ModelFolder(path)
-    settings = folder.section(folder.config(), "model_conf")
+    config = folder.config()
+    settings = folder.section(config, "model_conf")
     try:
         options = EndpointOptions.from_config(settings)
     except (TypeError, ValueError) as error:
         raise folder.invalid(path / "config.yaml", f"model_conf: {error}") from error
-    return VoiceActivityDetector(VadModel(folder, threads=threads), open_frontend(folder), options)
+    frontend = open_frontend(folder)
+    if not isinstance(frontend, WavFrontend):
+        raise folder.invalid(path / "config.yaml", f"a detector of speech has no front end {config.get('frontend')!r}")
+    return VoiceActivityDetector(VadModel(folder, threads=threads), frontend, options)
 
 
 def cut_at_pauses(span: FrameSpan, silence: Sequence[float] | Scores, longest: int) -> list[FrameSpan]:

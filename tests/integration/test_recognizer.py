@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from asr import Audio, Hotword, HotwordList, Recognizer, Tier, decode_audio, encode_wav, open_recognizer
 from asr.errors import ModelFileMissing
 from asr.evaluate import count_errors, evaluate, main, read_manifest
-from asr.paraformer import Paraformer
+from asr.engines.onnx_engine import OnnxEngine
 from asr.recognizer import EMBEDDED
 from asr.vad import open_vad
 
@@ -163,7 +163,7 @@ def test_hardly_any_samples_give_no_word(recognizer: Recognizer, length: int) ->
 
 
 def test_what_the_model_is_unsure_of_is_left_out(clip: Audio) -> None:
-    strict = Recognizer(open_vad(EMBEDDED / "vad"), Paraformer(EMBEDDED / "paraformer"), min_confidence=1.0)
+    strict = Recognizer(open_vad(EMBEDDED / "vad"), OnnxEngine(EMBEDDED / "paraformer"), min_confidence=1.0)
     assert strict.transcribe(clip).segments == ()
     assert strict.model_name == "WhisperParaformer"
 

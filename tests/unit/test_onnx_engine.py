@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from asr.decoding import decode_greedily
 from asr.errors import ModelFileMissing, ModelInvalid, RecognitionFailed
-from asr.paraformer import Paraformer
+from asr.engines.onnx_engine import OnnxEngine
 from asr.posteriors import Posteriors, token_times
 
 UNITS = ["<blank>", "<s>", "</s>", "一", "二", "三", "<unk>"]
@@ -145,48 +145,52 @@ def noise(seconds: float, seed: int = 0) -> np.ndarray:
     return (0.1 * np.random.default_rng(seed).standard_normal(int(16000 * seconds))).astype(np.float32)
 
 
+def posteriors_by(engine: OnnxEngine, segments: list[np.ndarray]) -> list[Posteriors]:
+    return [heard.posteriors for heard in engine.listen(segments)]
+
+
 @pytest.fixture(params=[write_funasr, write_whisper], ids=["funasr", "whisper"])
-def model(request: pytest.FixtureRequest, tmp_path: Path) -> Paraformer:
-    return Paraformer(request.param(tmp_path / "model"), max_batch=8)
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> OnnxEngine:
+    return OnnxEngine(request.param(tmp_path / "model"), max_batch=8)
 
 
-def test_segments_come_back_in_their_order_and_as_if_alone(model: Paraformer) -> None:
+def test_segments_come_back_in_their_order_and_as_if_alone(model: OnnxEngine) -> None:
     """More segments than a batch takes, of mixed lengths: none is lost, none sees another's padding."""
     segments = [
         noise(seconds, seed) for seed, seconds in enumerate([2.0, 0.7, 3.1, 1.0, 1.1, 0.9, 2.2, 5.0, 1.05, 1.2] * 2)
     ]
-    together = model.posteriors(segments)
+    together = posteriors_by(model, segments)
     assert len(together) == len(segments)
     for segment, posteriors in zip(segments, together, strict=True):
-        (alone,) = model.posteriors([segment])
+        (alone,) = posteriors_by(model, [segment])
         assert np.array_equal(posteriors.log_probs, alone.log_probs)
         assert np.abs(posteriors.times - alone.times).max() < 0.05  # the last frame of weights may be half padding
 
 
-def test_each_token_has_a_distribution(model: Paraformer) -> None:
-    (posteriors,) = model.posteriors([noise(2.0)])
+def test_each_token_has_a_distribution(model: OnnxEngine) -> None:
+    (posteriors,) = posteriors_by(model, [noise(2.0)])
     assert posteriors.log_probs.shape[1] == V
     assert len(posteriors.log_probs) > 2
     assert np.exp(posteriors.log_probs).sum(axis=1) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_times_rise_and_stay_inside_the_segment(model: Paraformer) -> None:
-    (posteriors,) = model.posteriors([noise(2.0)])
+def test_times_rise_and_stay_inside_the_segment(model: OnnxEngine) -> None:
+    (posteriors,) = posteriors_by(model, [noise(2.0)])
     starts, ends = posteriors.times.T
     assert (starts <= ends).all()
     assert (np.diff(starts) >= 0).all()
     assert ends.max() <= 2.0
 
 
-def test_no_segments_and_empty_segments(model: Paraformer) -> None:
-    assert model.posteriors([]) == []
-    empty, full = model.posteriors([np.zeros(0, np.float32), noise(1.0)])
+def test_no_segments_and_empty_segments(model: OnnxEngine) -> None:
+    assert posteriors_by(model, []) == []
+    empty, full = posteriors_by(model, [np.zeros(0, np.float32), noise(1.0)])
     assert empty.log_probs.shape == (0, V)
     assert len(full.log_probs)
 
 
 def test_a_funasr_model_without_times_spreads_its_tokens(tmp_path: Path) -> None:
-    (posteriors,) = Paraformer(write_funasr(tmp_path, times=False)).posteriors([noise(2.0)])
+    (posteriors,) = posteriors_by(OnnxEngine(write_funasr(tmp_path, times=False)), [noise(2.0)])
     lengths = np.diff(posteriors.times, axis=1)
     assert lengths == pytest.approx(2.0 / len(posteriors.times), abs=1e-5)
 
@@ -195,7 +199,7 @@ def test_a_quantised_model_goes_first(tmp_path: Path) -> None:
     folder = write_funasr(tmp_path)
     (folder / "model_quant.onnx").write_bytes(b"broken")
     with pytest.raises(ModelInvalid) as caught:
-        Paraformer(folder)
+        OnnxEngine(folder)
     assert caught.value.details["file"] == "model_quant.onnx"
 
 
@@ -203,7 +207,7 @@ def test_a_quantised_model_goes_first(tmp_path: Path) -> None:
 def test_a_missing_file_is_named_with_its_folder(tmp_path: Path, file: str) -> None:
     (write_funasr(tmp_path) / file).unlink()
     with pytest.raises(ModelFileMissing) as caught:
-        Paraformer(tmp_path)
+        OnnxEngine(tmp_path)
     assert caught.value.details == {"folder": str(tmp_path), "file": file}
     assert str(tmp_path) in str(caught.value)
 
@@ -212,12 +216,12 @@ def test_a_missing_file_is_named_with_its_folder(tmp_path: Path, file: str) -> N
 def test_a_missing_half_of_the_embedded_layout_is_named(tmp_path: Path, file: str) -> None:
     (write_whisper(tmp_path) / file).unlink()
     with pytest.raises(ModelFileMissing, match=file):
-        Paraformer(tmp_path)
+        OnnxEngine(tmp_path)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelFileMissing, match="nowhere"):
-        Paraformer(tmp_path / "nowhere")
+        OnnxEngine(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +230,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_a_broken_file_is_named(tmp_path: Path, file: str, text: str) -> None:
     (write_funasr(tmp_path) / file).write_text(text)
     with pytest.raises(ModelInvalid) as caught:
-        Paraformer(tmp_path)
+        OnnxEngine(tmp_path)
     assert caught.value.details["file"] == file
 
 
@@ -236,12 +240,12 @@ def test_settings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     config["model_conf"]["max_seconds"] = "half a minute"
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(ModelInvalid, match="model_conf"):
-        Paraformer(folder)
+        OnnxEngine(folder)
 
 
 def test_an_onnx_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid, match="no output named logits"):
-        Paraformer(write_funasr(tmp_path, rename={"logits": "scores"}))
+        OnnxEngine(write_funasr(tmp_path, rename={"logits": "scores"}))
 
 
 def test_a_model_that_wants_hotwords_is_refused_when_it_is_opened(tmp_path: Path) -> None:
@@ -250,13 +254,13 @@ def test_a_model_that_wants_hotwords_is_refused_when_it_is_opened(tmp_path: Path
     graph.graph.input.append(tensor("bias_embed", TensorProto.FLOAT, "B", "H", 512))
     onnx.save(graph, str(folder / "model.onnx"))
     with pytest.raises(ModelInvalid, match="bias_embed"):
-        Paraformer(folder)
+        OnnxEngine(folder)
 
 
 def test_a_vocabulary_of_another_size_fails_clearly(tmp_path: Path) -> None:
-    model = Paraformer(write_funasr(tmp_path, units=[*UNITS, "四"]))
+    model = OnnxEngine(write_funasr(tmp_path, units=[*UNITS, "四"]))
     with pytest.raises(RecognitionFailed, match=r"7 scores .* 8 units"):
-        model.posteriors([noise(1.0)])
+        posteriors_by(model, [noise(1.0)])
 
 
 def test_a_failing_graph_is_our_error(tmp_path: Path) -> None:
@@ -267,7 +271,7 @@ def test_a_failing_graph_is_our_error(tmp_path: Path) -> None:
             initializer.CopyFrom(constant("four_step", [0, 1], np.int64))
     onnx.save(graph, str(folder / "model.onnx"))
     with pytest.raises(RecognitionFailed) as caught:
-        Paraformer(folder).posteriors([noise(1.0)])
+        posteriors_by(OnnxEngine(folder), [noise(1.0)])
     assert caught.value.details["reason"]
 
 

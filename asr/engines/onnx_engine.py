@@ -20,9 +20,11 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime
 
+from asr.engines.engine import Heard
 from asr.errors import RecognitionFailed
 from asr.folder import ModelFolder
 from asr.frontend import Features, Samples, open_frontend
+from asr.hotwords import EMPTY, HotwordList
 from asr.posteriors import Array, Posteriors, token_times
 
 _SAMPLE_RATE = 16000
@@ -86,7 +88,7 @@ class FunasrNetwork:
         return Batch(found["logits"], found["token_num"], found.get("us_alphas"))
 
 
-class Paraformer:
+class OnnxEngine:
     """The acoustic model of a folder: samples to posteriors. Stateless between calls, safe to share between threads."""
 
     def __init__(self, path: Path, *, threads: int = 1, max_batch: int = 1) -> None:
@@ -109,6 +111,7 @@ class Paraformer:
         frontend_settings = folder.section(config, "frontend_conf")
         self._max_batch = max_batch
         self.name = str(config.get("model", "Paraformer"))
+        self.batch_seconds = 0.0
         self.units = folder.tokens()
         self._frontend = open_frontend(folder)
         self._network: Network
@@ -127,14 +130,8 @@ class Paraformer:
         else:
             self._network = FunasrNetwork(folder, frame_seconds=frame_seconds, threads=threads)
 
-    def posteriors(self, segments: Sequence[Samples]) -> list[Posteriors]:
-        """Run segments through the model.
-
-        Args:
-            segments: float32 samples (n,) each, 16 kHz mono within [-1, 1], at most `max_seconds` long.
-
-        Returns:
-            The posteriors of each segment, in the order given.
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+        """Recognise stretches of speech, as `Engine.listen` says.
 
         Raises:
             RecognitionFailed: onnxruntime failed, or the model's output has another vocabulary than tokens.json.
@@ -152,7 +149,7 @@ class Paraformer:
             for row, index in enumerate(indices):
                 results[index] = self._unpack(batch, row, seconds[index], lengths[row] / lengths.max())
         empty = Posteriors(np.zeros((0, len(self.units)), np.float32), np.zeros((0, 2), np.float32))
-        return [results.get(index, empty) for index in range(len(segments))]
+        return [Heard(results.get(index, empty)) for index in range(len(segments))]
 
     def _unpack(self, batch: Batch, row: int, seconds: float, filled: float) -> Posteriors:
         if batch.scores.shape[-1] != len(self.units):

@@ -1,0 +1,59 @@
+"""What every engine gives: for each stretch of speech, what a model heard in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from asr.frontend import Samples
+from asr.hotwords import EMPTY, HotwordList
+from asr.posteriors import Posteriors
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model heard in one stretch of speech.
+
+    `posteriors` are with the hotwords' bias where the model has a hotword encoder and was given words. `alone` then
+    gives what the model hears without them; it is a call because it may cost another run, and few callers ask.
+    """
+
+    posteriors: Posteriors
+    alone: Callable[[], Posteriors] | None = None
+
+
+class Engine(Protocol):
+    """One recogniser of speech, whatever runs it. Stateless between calls, safe to share between threads.
+
+    `name` is the kind of the model, as its config.yaml names it; `units` are the texts that the columns of its
+    posteriors stand for; `max_seconds` is the longest stretch it takes; `batch_seconds` is how much speech it wants at
+    once to be at its fastest (0: one stretch after the other is as good).
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def units(self) -> tuple[str, ...]: ...
+
+    @property
+    def max_seconds(self) -> float: ...
+
+    @property
+    def batch_seconds(self) -> float: ...
+
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+        """Recognise stretches of speech.
+
+        Args:
+            segments: float32 samples (n,) each, 16 kHz mono within [-1, 1], at most `max_seconds` long.
+            hotwords: words for the model's own hotword encoder; a model without one passes them over.
+
+        Returns:
+            What was heard in each, in the order given.
+
+        Raises:
+            RecognitionFailed: the model failed.
+        """
+        ...
