@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import soxr
 
 from asr.audio import SAMPLE_RATE, Audio
@@ -173,7 +174,7 @@ def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = Non
 def _at_model_rate(audio: Audio) -> Samples:
     if audio.sample_rate == SAMPLE_RATE:
         return audio.samples
-    return soxr.resample(audio.samples, audio.sample_rate, SAMPLE_RATE)
+    return np.asarray(soxr.resample(audio.samples, audio.sample_rate, SAMPLE_RATE), dtype=np.float32)
 
 
 def _groups(spans: Iterable[SpeechSpan], seconds: float) -> Iterator[list[SpeechSpan]]:

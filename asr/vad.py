@@ -129,10 +129,8 @@ class VoiceActivityDetector:
             yield from _cut(last, silence, begin, longest, duration)
 
 
-def _cut(
-    span: FrameSpan, silence: Scores, begin: int, longest: int | None, duration: float
-) -> Iterator[SpeechSpan]:
-    """Give a span in seconds, in pieces of at most `longest` frames; `silence` is that of the frames from `begin` on."""
+def _cut(span: FrameSpan, silence: Scores, begin: int, longest: int | None, duration: float) -> Iterator[SpeechSpan]:
+    """Give a span in seconds, in pieces of at most `longest` frames; `silence` is of the frames from `begin` on."""
     within = silence[: span.end - begin]
     local = FrameSpan(span.start - begin, span.end - begin)
     for piece in [local] if longest is None else cut_at_pauses(local, within, longest):

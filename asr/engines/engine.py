@@ -24,24 +24,27 @@ class Heard:
 
 
 class Engine(Protocol):
-    """One recogniser of speech, whatever runs it. Stateless between calls, safe to share between threads.
-
-    `name` is the kind of the model, as its config.yaml names it; `units` are the texts that the columns of its
-    posteriors stand for; `max_seconds` is the longest stretch it takes; `batch_seconds` is how much speech it wants at
-    once to be at its fastest (0: one stretch after the other is as good).
-    """
+    """One recogniser of speech, whatever runs it. Stateless between calls, safe to share between threads."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The kind of the model, as its config.yaml names it."""
+        ...
 
     @property
-    def units(self) -> tuple[str, ...]: ...
+    def units(self) -> tuple[str, ...]:
+        """The texts that the columns of its posteriors stand for."""
+        ...
 
     @property
-    def max_seconds(self) -> float: ...
+    def max_seconds(self) -> float:
+        """The longest stretch of speech it takes."""
+        ...
 
     @property
-    def batch_seconds(self) -> float: ...
+    def batch_seconds(self) -> float:
+        """How much speech it wants at once to be at its fastest; 0 when one stretch after the other is as good."""
+        ...
 
     def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
         """Recognise stretches of speech.

@@ -13,10 +13,11 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from asr import Audio, Hotword, HotwordList, Recognizer, Tier, decode_audio, encode_wav, open_recognizer
+from asr.engines.onnx_engine import OnnxEngine
 from asr.errors import ModelFileMissing
 from asr.evaluate import count_errors, evaluate, main, read_manifest
-from asr.engines.onnx_engine import OnnxEngine
 from asr.recognizer import EMBEDDED
+from asr.transcript import PLAIN
 from asr.vad import open_vad
 
 RATE = 16000
@@ -78,6 +79,24 @@ def test_sentences_between_pauses_are_segments_of_their_own(recognizer: Recogniz
     alone = recognizer.transcribe(clip).text
     assert len(transcript.segments) == 3
     assert all(count_errors(alone, segment.text).cer < 0.2 for segment in transcript.segments)
+
+
+def test_segments_come_one_by_one_and_make_up_the_transcript(recognizer: Recognizer, clip: Audio) -> None:
+    audio = Audio(np.concatenate([clip.samples, np.zeros(2 * RATE, np.float32), clip.samples]))
+    segments = recognizer.segments(audio)
+    first = next(segments)
+    assert 0 < first.end / audio.seconds < 0.6
+    assert (first, *segments) == recognizer.transcribe(audio).segments
+
+
+def test_one_stretch_of_speech_is_recognised_without_a_detector(recognizer: Recognizer, clip: Audio) -> None:
+    segment = recognizer.recognise(clip.samples, offset=100.0, formatting=PLAIN)
+    assert segment is not None
+    assert (segment.start, segment.end) == (100.0, 100.0 + clip.seconds)
+    assert segment.tokens[0].start > 100.0
+    assert count_errors(recognizer.transcribe(clip).spoken, segment.spoken).cer < 0.2
+    assert recognizer.recognise(np.zeros(RATE, np.float32)) is None
+    assert recognizer.recognise(np.zeros(0, np.float32)) is None
 
 
 def test_long_speech_is_cut_and_none_of_it_lost(recognizer: Recognizer, clip: Audio) -> None:

@@ -18,8 +18,8 @@ import yaml
 from typer.testing import CliRunner
 
 from asr.audio import decode_audio
-from asr.frontend import WhisperFrontend
 from asr.engines.onnx_engine import OnnxEngine
+from asr.frontend import WhisperFrontend
 from asr.training import __main__ as command
 from asr.training import quantise, whisper
 from asr.training.export import EncoderGraph
@@ -92,7 +92,7 @@ def test_the_command_goes_from_a_corpus_to_a_model_that_recognises(
     assert [entry["epoch"] for entry in log_of(work)] == [1, 2]
     audio = decode_audio((data_dir / "speech" / "k001026.ogg").read_bytes())
     (heard,) = OnnxEngine(out).listen([audio.samples])
-    assert posteriors.log_probs.shape[1] == len(json.loads((out / "tokens.json").read_text(encoding="utf-8")))
+    assert heard.posteriors.log_probs.shape[1] == len(json.loads((out / "tokens.json").read_text(encoding="utf-8")))
 
 
 def test_training_goes_on_from_the_last_epoch_when_the_process_was_killed(corpus: Path, work: Path) -> None:

@@ -162,3 +162,14 @@ def test_a_broken_config_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_section_that_holds_no_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid, match="model_conf"):
         ModelFolder(tmp_path).section({"model_conf": "large"}, "model_conf")
+
+
+@pytest.mark.parametrize(("stack", "stride"), [(5, 1), (7, 6)])
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.1, 1.0, 1.2345])
+def test_features_in_pieces_equal_features_at_once(stack: int, stride: int, seconds: float) -> None:
+    frontend = unnormalised(stack, stride)
+    whole = frontend(noise(seconds))
+    for rows in (1, 7, 1000):
+        pieces = list(frontend.pieces(noise(seconds), rows))
+        assert all(len(piece) == rows for piece in pieces[:-1])
+        assert np.array_equal(np.concatenate([whole[:0], *pieces]), whole)

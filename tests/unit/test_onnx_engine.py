@@ -12,8 +12,8 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 from asr.decoding import decode_greedily
-from asr.errors import ModelFileMissing, ModelInvalid, RecognitionFailed
 from asr.engines.onnx_engine import OnnxEngine
+from asr.errors import ModelFileMissing, ModelInvalid, RecognitionFailed
 from asr.posteriors import Posteriors, token_times
 
 UNITS = ["<blank>", "<s>", "</s>", "一", "二", "三", "<unk>"]

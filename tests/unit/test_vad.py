@@ -70,6 +70,28 @@ def test_long_speech_is_cut_to_the_maximum_and_nothing_is_lost(vad: VoiceActivit
     assert sum(piece.end - piece.start for piece in pieces) == pytest.approx(sum(s.end - s.start for s in whole))
 
 
+def test_long_recordings_are_read_piece_by_piece_with_the_same_result(
+    vad: VoiceActivityDetector, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause = silence(1.3)
+    long = np.concatenate([pause, speech, pause, speech, speech, pause, speech[:20000]])
+    whole = vad.detect(long, max_seconds=3.0)
+    monkeypatch.setattr("asr.vad._PIECE", 61)
+    assert vad.detect(long, max_seconds=3.0) == whole
+    assert len(whole) > 5
+
+
+def test_speech_is_given_out_before_the_recording_has_been_read(
+    vad: VoiceActivityDetector, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asr.vad._PIECE", 100)
+    scored = []
+    score = VadModel.score
+    monkeypatch.setattr(VadModel, "score", lambda *args: scored.append(1) or score(*args))
+    next(vad.spans(np.concatenate([speech, silence(60.0)])))
+    assert len(scored) < 8
+
+
 def test_scores_in_pieces_equal_scores_at_once(speech: np.ndarray) -> None:
     folder = ModelFolder(VAD)
     model = VadModel(folder)
