@@ -70,12 +70,13 @@ class Endpointer:
 
     def __init__(self, options: EndpointOptions) -> None:
         """Start at the first frame of a stream."""
-        self._options = options
         self._onset = _frames(options.speech_onset)
         self._offset = _frames(options.speech_offset)
         # The window flips to silence only after `speech_offset`, so that much of the silence has passed unseen by then.
         self._end_silence = _frames(options.max_end_silence - options.speech_offset)
-        self._reach_back = _frames(options.window + options.lookback)
+        self.reach_back = _frames(options.window + options.lookback)  # frames by which a segment begins earlier
+        # Frames of its own silence that a segment gives back when it ends.
+        self.give_back = max(0, self._end_silence - _frames(options.lookahead) - 1)
         self._max_segment = _frames(options.max_segment)
         self._next = 0
         self._floor = 0
@@ -96,12 +97,11 @@ class Endpointer:
         self._slide(is_speech)
         if self._start is None:
             if self._in_speech:
-                self._start = max(self._floor, frame - self._reach_back)
+                self._start = max(self._floor, frame - self.reach_back)
             return None
         self._silence = 0 if self._in_speech else self._silence + 1
         if not self._in_speech and self._silence > self._end_silence:
-            kept = max(0, self._end_silence - _frames(self._options.lookahead) - 1)
-            return self._close(frame - kept + 1)
+            return self._close(frame - self.give_back + 1)
         if frame - self._start + 1 > self._max_segment:
             return self._close(frame + 1)
         return None

@@ -6,7 +6,6 @@ mean and variance normalised (CMVN). `WhisperFrontend` is Whisper's log-mel (Rad
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import kaldi_native_fbank
@@ -93,9 +92,9 @@ class WavFrontend:
             raise ValueError(f"am.mvn has {len(shift)} values, {mels} mel bins by {stack} frames need {mels * stack}")
         self._shift = shift
         self._scale = scale
-        self._stack = stack
-        self._stride = stride
-        self._mels = mels
+        self.stacked = stack
+        self.stride = stride
+        self.mels = mels
         options = kaldi_native_fbank.FbankOptions()
         options.frame_opts.samp_freq = _SAMPLE_RATE
         options.frame_opts.window_type = window
@@ -111,42 +110,80 @@ class WavFrontend:
         """Return features (ceil(fbank frames / stride), mels * stack); no frames when shorter than one window."""
         return self.normalize(self.stack(self.fbank(samples)))
 
-    def pieces(self, samples: Samples, rows: int) -> Iterator[Features]:
-        """Give the features of a long recording `rows` at a time: joined, they are what a call gives at once."""
-        options = self._options.frame_opts
-        length, shift = (round(ms * _SAMPLE_RATE / 1000) for ms in (options.frame_length_ms, options.frame_shift_ms))
-        frames = (len(samples) - length) // shift + 1
-        before = (self._stack - 1) // 2
-        for start in range(0, frames, rows * self._stride):
-            # A row reaches for frames around it; at the edges of the recording `stack` repeats them.
-            first = max(0, start - before)
-            skipped = -(-(start - first) // self._stride)
-            first = start - skipped * self._stride
-            last = min(frames, start + (rows - 1) * self._stride + self._stack - before)
-            stacked = self.stack(self.fbank(samples[first * shift : (last - 1) * shift + length]))
-            yield self.normalize(stacked[skipped : skipped + rows])
+    def stream(self) -> FeatureStream:
+        """Begin the features of a stream: the same as of the whole, as its samples come."""
+        return FeatureStream(self)
+
+    def open_bank(self) -> kaldi_native_fbank.OnlineFbank:
+        """Return a filter bank that has seen nothing."""
+        return kaldi_native_fbank.OnlineFbank(self._options)
 
     def fbank(self, samples: Samples) -> Features:
         """Return log filter bank energies (frames, mels), one frame each shift."""
-        bank = kaldi_native_fbank.OnlineFbank(self._options)
+        bank = self.open_bank()
         bank.accept_waveform(_SAMPLE_RATE, samples * np.float32(_INT16_SCALE))
         bank.input_finished()
         frames = [bank.get_frame(index) for index in range(bank.num_frames_ready)]
-        return np.stack(frames) if frames else np.zeros((0, self._mels), dtype=np.float32)
+        return np.stack(frames) if frames else np.zeros((0, self.mels), dtype=np.float32)
 
     def stack(self, frames: Features) -> Features:
         """Join `lfr_m` frames around each `lfr_n`-th one; the first and the last frame are repeated at the edges."""
         count = len(frames)
         if not count:
-            return np.zeros((0, self._mels * self._stack), dtype=np.float32)
-        centres = np.arange(0, count, self._stride)[:, None]
-        neighbours = np.arange(self._stack)[None, :] - (self._stack - 1) // 2
+            return np.zeros((0, self.mels * self.stacked), dtype=np.float32)
+        centres = np.arange(0, count, self.stride)[:, None]
+        neighbours = np.arange(self.stacked)[None, :] - (self.stacked - 1) // 2
         stacked = frames[np.clip(centres + neighbours, 0, count - 1)]
         return np.asarray(stacked.reshape(len(centres), -1), dtype=np.float32)
 
     def normalize(self, features: Features) -> Features:
         """Apply the mean and variance normalisation of am.mvn."""
         return np.asarray((features + self._shift) * self._scale, dtype=np.float32)
+
+
+class FeatureStream:
+    """The features of one stream; it remembers no more than the frames that the next ones are stacked with."""
+
+    def __init__(self, frontend: WavFrontend) -> None:
+        """Begin; `WavFrontend.stream` does it."""
+        self._frontend = frontend
+        self._bank = frontend.open_bank()
+        self._left = (frontend.stacked - 1) // 2
+        self._right = frontend.stacked - 1 - self._left
+        self._frames = np.zeros((0, frontend.mels), dtype=np.float32)  # from `_first` on
+        self._first = 0
+        self._banked = 0
+        self._next = 0  # the centre of the next output frame
+
+    def accept(self, samples: Samples) -> Features:
+        """Take the next samples (n,); return the features that are complete with them."""
+        self._bank.accept_waveform(_SAMPLE_RATE, samples * np.float32(_INT16_SCALE))
+        return self._features(finished=False)
+
+    def finish(self) -> Features:
+        """End the stream; return what is left."""
+        self._bank.input_finished()
+        return self._features(finished=True)
+
+    def _features(self, *, finished: bool) -> Features:
+        ready = self._bank.num_frames_ready
+        if ready > self._banked:
+            fresh = np.stack([self._bank.get_frame(index) for index in range(self._banked, ready)])
+            self._frames = np.concatenate([self._frames, fresh])
+            self._bank.pop(ready - self._banked)  # not before they are copied
+            self._banked = ready
+        # A centre is complete with the frames to its right; at the end the last one stands in for them.
+        end = ready if finished else max(0, ready - self._right)
+        centres = np.arange(self._next, end, self._frontend.stride)
+        if not len(centres):
+            return np.zeros((0, self._frontend.mels * self._frontend.stacked), dtype=np.float32)
+        neighbours = centres[:, None] + np.arange(self._frontend.stacked)[None, :] - self._left
+        stacked = self._frames[np.clip(neighbours, 0, ready - 1) - self._first]
+        self._next = int(centres[-1]) + self._frontend.stride
+        kept = max(self._first, min(self._next - self._left, ready - 1))
+        self._frames = self._frames[kept - self._first :].copy()
+        self._first = kept
+        return self._frontend.normalize(np.asarray(stacked.reshape(len(centres), -1), dtype=np.float32))
 
 
 class WhisperFrontend:

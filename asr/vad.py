@@ -2,12 +2,13 @@
 
 Zhang et al., "Deep-FSMN for Large Vocabulary Continuous Speech Recognition", ICASSP 2018; model card of
 iic/speech_fsmn_vad_zh-cn-16k-common-pytorch. `VadModel` scores features and hands its memory (four FSMN caches)
-back to the caller, so that live audio can be scored piece by piece; `VoiceActivityDetector` does whole recordings.
+back to the caller, so that live audio can be scored piece by piece; `VoiceActivityStream` does that, and whole
+recordings take the same way through `VoiceActivityDetector.detect`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,27 +17,27 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.audio import SAMPLE_RATE
-from asr.endpoint import FRAME_SECONDS, Endpointer, EndpointOptions, FrameSpan
+from asr.endpoint import FRAME_SECONDS, EndpointOptions
 from asr.errors import RecognitionFailed
 from asr.folder import ModelFolder
-from asr.frontend import WavFrontend, open_frontend
+from asr.frontend import FeatureStream, WavFrontend, open_frontend
+from asr.segmenter import Piece, Segmenter
 
 Samples = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
 Caches = tuple[npt.NDArray[np.float32], ...]
 
-_PAUSE_WINDOW = 20  # frames; a pause worth cutting at is silent for about 200 ms
-_EARLIEST_CUT = 0.4  # of the maximal length: a cut before it would leave a segment too short for context
-_LAST_WINDOW = 0.025  # seconds; what an analysis window reaches beyond its frame, and a rest too short for another
-_PIECE = 3000  # frames that are scored at once: half a minute
+_BLOCK = 6  # frames scored together, 60 ms: how sums are rounded depends on it, so it is the same for all audio
+_PIECE = SAMPLE_RATE  # samples of a recording that are looked at together
 
 
 @dataclass(frozen=True)
 class SpeechSpan:
-    """One stretch of speech, in seconds from the start of the audio."""
+    """One stretch of speech, in seconds from the start of the audio; `goes_on` when it was cut where nobody stopped."""
 
     start: float
     end: float
+    goes_on: bool = False
 
 
 class VadModel:
@@ -83,13 +84,13 @@ class VadModel:
 
 
 class VoiceActivityDetector:
-    """Finds the speech in whole recordings. Stateless between calls, safe to share."""
+    """Finds the speech in recordings and in streams. Stateless between calls, safe to share."""
 
     def __init__(self, model: VadModel, frontend: WavFrontend, options: EndpointOptions) -> None:
         """Put the parts together; `open_vad` makes them from a folder."""
         self._model = model
         self._frontend = frontend
-        self._options = options
+        self.options = options
 
     def detect(self, samples: Samples, *, max_seconds: float | None = None) -> tuple[SpeechSpan, ...]:
         """Find all stretches of speech; arguments, order and errors as for `spans`."""
@@ -108,35 +109,76 @@ class VoiceActivityDetector:
         Raises:
             RecognitionFailed: the network failed.
         """
+        stream = self.stream(max_seconds=max_seconds)
+        for begin in range(0, len(samples), _PIECE):
+            yield from stream.accept(samples[begin : begin + _PIECE])
+        yield from stream.finish()
+
+    def stream(
+        self, *, max_seconds: float | None = None, options: EndpointOptions | None = None
+    ) -> VoiceActivityStream:
+        """Begin to find the speech of a stream; `options` take the place of the folder's own."""
         longest = None if max_seconds is None else max(1, int(max_seconds / FRAME_SECONDS))
-        duration = len(samples) / SAMPLE_RATE
-        caches = self._model.fresh_caches()
-        endpointer = Endpointer(self._options)
-        silence = np.zeros(0, dtype=np.float32)  # of the frames from `begin` on
-        begin = 0
-        for features in self._frontend.pieces(samples, _PIECE):
-            scores, caches = self._model.score(features, caches)
-            silence = np.concatenate([silence, scores])
-            # p(speech) >= p(silence) + margin, with p(speech) = 1 - p(silence)
-            is_speech = 1.0 - scores >= scores + self._options.speech_margin
-            for span in filter(None, map(endpointer.accept, is_speech.tolist())):
-                yield from _cut(span, silence, begin, longest, duration)
-            # What has been decided is forgotten, but for the little that the next segment may reach back.
-            settled = endpointer.speech_start
-            settled = begin + len(silence) - _PIECE if settled is None else settled
-            begin, silence = max(begin, settled), silence[max(0, settled - begin) :]
-        if last := endpointer.finish():
-            yield from _cut(last, silence, begin, longest, duration)
+        segmenter = Segmenter(options or self.options, longest=longest)
+        return VoiceActivityStream(self._model, self._frontend.stream(), segmenter)
 
 
-def _cut(span: FrameSpan, silence: Scores, begin: int, longest: int | None, duration: float) -> Iterator[SpeechSpan]:
-    """Give a span in seconds, in pieces of at most `longest` frames; `silence` is of the frames from `begin` on."""
-    within = silence[: span.end - begin]
-    local = FrameSpan(span.start - begin, span.end - begin)
-    for piece in [local] if longest is None else cut_at_pauses(local, within, longest):
-        start, end = (piece.start + begin) * FRAME_SECONDS, (piece.end + begin) * FRAME_SECONDS
-        # The window of the recording's last frame covers the rest of it.
-        yield SpeechSpan(start, duration if duration - end < _LAST_WINDOW else end)
+class VoiceActivityStream:
+    """The speech of one stream: into whatever pieces its samples are split, the same spans are found."""
+
+    def __init__(self, model: VadModel, features: FeatureStream, segmenter: Segmenter) -> None:
+        """Begin; `VoiceActivityDetector.stream` does it."""
+        self._model = model
+        self._features = features
+        self._segmenter = segmenter
+        self._caches = model.fresh_caches()
+        self._unscored: list[Scores] = []
+        self._samples = 0
+        self._finished = False
+
+    @property
+    def start(self) -> float | None:
+        """Where the speech that goes on now began, in seconds; None in silence."""
+        start = self._segmenter.start
+        return None if start is None else start * FRAME_SECONDS
+
+    @property
+    def needed(self) -> float:
+        """The earliest moment, in seconds, at which a span still to come may begin."""
+        return self._segmenter.needed * FRAME_SECONDS
+
+    def accept(self, samples: Samples) -> list[SpeechSpan]:
+        """Take the next samples, float32 (n,), 16 kHz; return the spans that are certain now.
+
+        Raises:
+            RecognitionFailed: the network failed.
+        """
+        self._samples += len(samples)
+        self._unscored += list(self._features.accept(samples))
+        spans = []
+        while len(self._unscored) >= _BLOCK:
+            spans += self._score(_BLOCK)
+        return spans
+
+    def finish(self) -> list[SpeechSpan]:
+        """End the stream; return what is left of it. Raises RecognitionFailed."""
+        self._unscored += list(self._features.finish())
+        self._finished = True
+        spans = []
+        while self._unscored:
+            spans += self._score(_BLOCK)
+        return spans + [self._span(piece) for piece in self._segmenter.finish()]
+
+    def _score(self, count: int) -> list[SpeechSpan]:
+        block, self._unscored = self._unscored[:count], self._unscored[count:]
+        silence, self._caches = self._model.score(np.stack(block), self._caches)
+        return [self._span(piece) for piece in self._segmenter.accept(silence.tolist())]
+
+    def _span(self, piece: Piece) -> SpeechSpan:
+        # The last frame's window covers the rest of the audio.
+        last = self._finished and piece.end == self._segmenter.frames
+        end = self._samples / SAMPLE_RATE if last else piece.end * FRAME_SECONDS
+        return SpeechSpan(piece.start * FRAME_SECONDS, end, piece.goes_on)
 
 
 def open_vad(path: Path, *, threads: int = 1) -> VoiceActivityDetector:
@@ -152,26 +194,3 @@ def open_vad(path: Path, *, threads: int = 1) -> VoiceActivityDetector:
     if not isinstance(frontend, WavFrontend):
         raise folder.invalid(path / "config.yaml", f"a detector of speech has no front end {config.get('frontend')!r}")
     return VoiceActivityDetector(VadModel(folder, threads=threads), frontend, options)
-
-
-def cut_at_pauses(span: FrameSpan, silence: Sequence[float] | Scores, longest: int) -> list[FrameSpan]:
-    """Cut a span into pieces of at most `longest` frames, each cut where the silence around it is surest.
-
-    Args:
-        span: frames within `silence`.
-        silence: probability of silence in each frame.
-        longest: frames, at least 1.
-    """
-    pieces = []
-    start = span.start
-    while span.end - start > longest:
-        earliest = start + max(1, int(longest * _EARLIEST_CUT))
-        latest = min(start + longest, span.end - 1)
-        around = np.asarray(silence[earliest - 1 : latest + _PAUSE_WINDOW], dtype=np.float64)
-        smooth = np.convolve(around, np.ones(_PAUSE_WINDOW) / _PAUSE_WINDOW, mode="same")[: latest - earliest + 1]
-        # Of equal pauses the last: fewer pieces, more context in each.
-        cut = latest - int(np.argmax(smooth[::-1]))
-        pieces.append(FrameSpan(start, cut))
-        start = cut
-    pieces.append(FrameSpan(start, span.end))
-    return pieces

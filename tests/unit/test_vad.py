@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from asr.audio import decode_audio
-from asr.endpoint import FrameSpan
 from asr.errors import ModelFileMissing, ModelInvalid, RecognitionFailed
 from asr.folder import ModelFolder
 from asr.frontend import open_frontend
 from asr.recognizer import EMBEDDED
-from asr.vad import VadModel, VoiceActivityDetector, cut_at_pauses, open_vad
+from asr.vad import VadModel, VoiceActivityDetector, open_vad
 
 VAD = EMBEDDED / "vad"
 
@@ -70,26 +69,14 @@ def test_long_speech_is_cut_to_the_maximum_and_nothing_is_lost(vad: VoiceActivit
     assert sum(piece.end - piece.start for piece in pieces) == pytest.approx(sum(s.end - s.start for s in whole))
 
 
-def test_long_recordings_are_read_piece_by_piece_with_the_same_result(
-    vad: VoiceActivityDetector, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pause = silence(1.3)
-    long = np.concatenate([pause, speech, pause, speech, speech, pause, speech[:20000]])
-    whole = vad.detect(long, max_seconds=3.0)
-    monkeypatch.setattr("asr.vad._PIECE", 61)
-    assert vad.detect(long, max_seconds=3.0) == whole
-    assert len(whole) > 5
-
-
 def test_speech_is_given_out_before_the_recording_has_been_read(
     vad: VoiceActivityDetector, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asr.vad._PIECE", 100)
     scored = []
     score = VadModel.score
     monkeypatch.setattr(VadModel, "score", lambda *args: scored.append(1) or score(*args))
     next(vad.spans(np.concatenate([speech, silence(60.0)])))
-    assert len(scored) < 8
+    assert len(scored) < 200  # of more than a thousand
 
 
 def test_scores_in_pieces_equal_scores_at_once(speech: np.ndarray) -> None:
@@ -105,24 +92,24 @@ def test_scores_in_pieces_equal_scores_at_once(speech: np.ndarray) -> None:
     assert np.abs(np.concatenate(pieces) - whole).max() < 1e-4
 
 
-def test_a_cut_falls_into_the_pause() -> None:
-    silence_scores = np.zeros(1000)
-    silence_scores[600:640] = 1.0
-    first, second = cut_at_pauses(FrameSpan(0, 1000), silence_scores, 800)
-    assert 605 <= first.end <= 635
-    assert second == FrameSpan(first.end, 1000)
+@pytest.mark.parametrize("size", [1, 100, 160, 9600])
+def test_a_stream_in_pieces_has_the_spans_of_the_whole(
+    vad: VoiceActivityDetector, speech: np.ndarray, size: int
+) -> None:
+    audio = np.concatenate([silence(0.5), speech, silence(1.2), speech[:20_077]])
+    audio = audio[-40_000:] if size == 1 else audio
+    stream = vad.stream(max_seconds=2.0)
+    pieces = [audio[begin : begin + size] for begin in range(0, len(audio), size)]
+    spans = [span for piece in pieces for span in stream.accept(piece)]
+    assert (*spans, *stream.finish()) == vad.detect(audio, max_seconds=2.0)
 
 
-def test_speech_without_a_pause_is_cut_as_late_as_possible() -> None:
-    assert cut_at_pauses(FrameSpan(100, 350), np.zeros(400), 100) == [
-        FrameSpan(100, 200),
-        FrameSpan(200, 300),
-        FrameSpan(300, 350),
-    ]
-
-
-def test_a_short_span_stays_whole() -> None:
-    assert cut_at_pauses(FrameSpan(5, 50), np.zeros(60), 45) == [FrameSpan(5, 50)]
+def test_a_stream_knows_where_the_speech_that_goes_on_began(vad: VoiceActivityDetector, speech: np.ndarray) -> None:
+    stream = vad.stream()
+    assert stream.start is None
+    stream.accept(np.concatenate([silence(1.0), speech[:16_000]]))
+    assert stream.start == pytest.approx(1.0, abs=0.3)
+    assert stream.needed == stream.start
 
 
 def test_a_missing_model_names_folder_and_file(tmp_path: Path) -> None:
@@ -162,3 +149,11 @@ def test_features_of_another_model_fail_with_our_error() -> None:
     model = VadModel(ModelFolder(VAD))
     with pytest.raises(RecognitionFailed):
         model.score(np.zeros((10, 80), np.float32), model.fresh_caches())
+
+
+def test_another_kind_of_front_end_is_refused(tmp_path: Path) -> None:
+    for name in ("am.mvn", "model.onnx"):
+        shutil.copy(VAD / name, tmp_path / name)
+    (tmp_path / "config.yaml").write_text("frontend: WhisperFrontend\nmodel: FsmnVADStreaming\n")
+    with pytest.raises(ModelInvalid, match="front end"):
+        open_vad(tmp_path)
