@@ -1,62 +1,124 @@
-"""From a corpus to the shipped recogniser: ``python -m asr.training all RECIPE --data DATA --out FOLDER``."""
+"""From recordings to a recogniser: prepare, train, export. docs/training.md walks through it."""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
 import typer
 
+from asr.training.checks import LIMITS
+from asr.training.errors import TrainingError
+from asr.training.preparation import HeldOut, Report
+from asr.training.preparation import prepare as prepare_recordings
 from asr.training.recipe import Recipe, Workshop
 
-app = typer.Typer(help=__doc__, no_args_is_help=True)
+EMBEDDED = Path(__file__).parents[2] / "models" / "embedded" / "paraformer"
+HAS_PROBLEMS = 3
+"""Exit status of ``prepare`` when lines were left out; what is right was written all the same."""
+_SHOWN = 100
 
-RecipeFile = Annotated[Path, typer.Argument(help="YAML: corpus, text, sizes, training", exists=True, dir_okay=False)]
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+P = ParamSpec("P")
+
+ConfigFile = Annotated[Path, typer.Argument(help="YAML; asr/training/configs has some", exists=True, dir_okay=False)]
 Data = Annotated[
-    Path, typer.Option(help="folder that the recipe's paths are relative to", exists=True, file_okay=False)
+    Path | None, typer.Option(help="folder that the configuration's paths are relative to; default: its own folder")
 ]
-Work = Annotated[Path, typer.Option(help="folder for everything made on the way; about 10 GB")]
+Work = Annotated[Path, typer.Option(help="folder for everything made on the way")]
 Out = Annotated[Path, typer.Option(help="model folder to write")]
 
 
-@app.command()
-def prepare(recipe: RecipeFile, data: Data, work: Work = Path("work")) -> None:
-    """Unpack the corpus, fetch Whisper's weights, build the vocabulary, encode the text."""
-    _workshop(recipe, data, work).prepare()
+def _plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """What keeps a command from going on is said in a sentence, without a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        try:
+            command(*args, **kwargs)
+        except TrainingError as error:
+            typer.secho(str(error), fg=typer.colors.RED, err=True)
+            raise typer.Exit(1) from error
+
+    return run
 
 
 @app.command()
-def extract(recipe: RecipeFile, data: Data, work: Work = Path("work")) -> None:
-    """Pass every copy of the corpus through the frozen encoder."""
-    _workshop(recipe, data, work).extract()
+@_plainly
+def prepare(
+    sources: Annotated[list[Path], typer.Argument(help="manifests (JSON lines) or Kaldi data folders", exists=True)],
+    out: Annotated[Path, typer.Option(help="folder to write: train.jsonl, valid.jsonl, am.mvn, report.json")],
+    root: Annotated[Path | None, typer.Option(help="what audio paths are relative to; default: the manifest")] = None,
+    model: Annotated[Path, typer.Option(help="model folder whose vocabulary the texts must keep to")] = EMBEDDED,
+    new_vocabulary: Annotated[bool, typer.Option(help="make a tokens.json of the texts' characters instead")] = False,
+    valid_share: Annotated[float, typer.Option(help="share of the sentences held out", min=0, max=0.9)] = 0.0,
+    valid_speaker: Annotated[list[str] | None, typer.Option(help="speaker held out; repeat it")] = None,
+    most_seconds: Annotated[float, typer.Option(help="longest recording taken", min=0.5)] = LIMITS.most_seconds,
+) -> None:
+    """Check recordings and texts, normalise the texts, compute CMVN, and report. Exit status 3: lines were left out."""
+    vocabulary = None if new_vocabulary else json.loads((model / "tokens.json").read_text(encoding="utf-8"))
+    report = prepare_recordings(
+        sources,
+        out,
+        root=root,
+        vocabulary=vocabulary,
+        held_out=HeldOut(valid_share, frozenset(valid_speaker or ())),
+        limits=replace(LIMITS, most_seconds=most_seconds),
+    )
+    _show(report, out)
+    if report.problems:
+        raise typer.Exit(HAS_PROBLEMS)
+
+
+def _show(report: Report, out: Path) -> None:
+    for problem in report.problems[:_SHOWN]:
+        typer.echo(str(problem), err=True)
+    if len(report.problems) > _SHOWN:
+        typer.echo(f"... and {len(report.problems) - _SHOWN} more in {out / 'report.json'}", err=True)
+    typer.echo(report.table())
 
 
 @app.command()
-def train(recipe: RecipeFile, data: Data, work: Work = Path("work")) -> None:
-    """Train, or go on training after a stop."""
-    _workshop(recipe, data, work).train()
+@_plainly
+def gather(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> None:
+    """Everything before training: unpack, speak, fetch Whisper's weights, build the vocabulary, encode."""
+    _workshop(config, data, work).gather()
 
 
 @app.command()
-def export(recipe: RecipeFile, data: Data, out: Out, work: Work = Path("work")) -> None:
-    """Write the ONNX files, fp32 and int8."""
-    _workshop(recipe, data, work).export(out)
+@_plainly
+def train(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> None:
+    """Train, or go on training after a stop; gathers first what is not there yet."""
+    workshop = _workshop(config, data, work)
+    workshop.gather()
+    workshop.train()
+
+
+@app.command()
+@_plainly
+def export(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("work")) -> None:
+    """Write the ONNX files, fp32 and int8, unless int8 recognises worse."""
+    _workshop(config, data, work).export(out)
 
 
 @app.command(name="all")
-def run_all(recipe: RecipeFile, data: Data, out: Out, work: Work = Path("work")) -> None:
+@_plainly
+def run_all(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("work")) -> None:
     """Every step that is not done yet."""
-    workshop = _workshop(recipe, data, work)
-    workshop.prepare()
-    workshop.extract()
+    workshop = _workshop(config, data, work)
+    workshop.gather()
     workshop.train()
     workshop.export(out)
 
 
-def _workshop(recipe: Path, data: Path, work: Path) -> Workshop:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    return Workshop(Recipe.read(recipe), data, work)
+def _workshop(config: Path, data: Path | None, work: Path) -> Workshop:
+    return Workshop(Recipe.read(config), data or config.parent, work)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,11 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
+from asr.audio import AudioLimits, decode_audio
+
 SAMPLE_RATE = 16_000
 Samples = NDArray[np.float32]
+_LIMITS = AudioLimits(max_bytes=2**31, max_seconds=24 * 3600.0, decode_timeout=600.0)
 
 
 @dataclass(frozen=True)
@@ -24,19 +27,54 @@ class Clip:
     path: Path
     text: str
     kind: str = ""
+    offset: float | None = None
+    """Where in the file it begins, in seconds; None is the whole file."""
+    duration: float | None = None
+    """Its length in seconds; looked at only beside an offset."""
 
     def samples(self) -> Samples:
-        """The audio as float32 mono at 16 kHz; raises soundfile.LibsndfileError when it cannot be read."""
-        samples, rate = sf.read(self.path, dtype="float32", always_2d=True)
+        """The audio as float32 mono at 16 kHz.
+
+        Raises:
+            AudioError: it cannot be read.
+            OSError: the file is not there.
+        """
+        try:
+            return self._read()
+        except sf.LibsndfileError:  # m4a, amr and the like, which ffmpeg reads
+            samples = decode_audio(self.path.read_bytes(), limits=_LIMITS).samples
+            return self._stretch(samples, SAMPLE_RATE)
+
+    def _read(self) -> Samples:
+        with sf.SoundFile(self.path) as file:
+            rate = file.samplerate
+            start = round((self.offset or 0.0) * rate)
+            file.seek(min(start, file.frames))
+            whole = self.offset is None or self.duration is None
+            samples = file.read(-1 if whole else round((self.duration or 0.0) * rate), "float32", always_2d=True)
         mono = samples.mean(axis=1)
         return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
 
+    def _stretch(self, samples: Samples, rate: int) -> Samples:
+        if self.offset is None:
+            return samples
+        start = round(self.offset * rate)
+        return samples[start:] if self.duration is None else samples[start : start + round(self.duration * rate)]
+
 
 def read_manifest(path: Path, root: Path | None = None) -> list[Clip]:
-    """Read JSON lines with ``id``, ``audio_filepath`` (relative to ``root``, else to the manifest), ``text``."""
+    """Read JSON lines as ``prepare`` writes them.
+
+    Args:
+        path: lines with ``id``, ``audio_filepath``, ``text``, and perhaps ``kind``, ``offset``, ``duration``.
+        root: what relative audio paths are relative to; None is the manifest's folder.
+    """
     root = root or path.parent
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [Clip(r["id"], root / r["audio_filepath"], r["text"], r.get("kind", "")) for r in lines]
+    return [
+        Clip(r["id"], root / r["audio_filepath"], r["text"], r.get("kind", ""), r.get("offset"), r.get("duration"))
+        for r in lines
+    ]
 
 
 def is_han(text: str) -> bool:

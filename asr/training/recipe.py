@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import yaml
 from asr.frontend import WhisperFrontend
 from asr.training import whisper
 from asr.training.corpus import Clip, is_han, read_manifest
+from asr.training.errors import ConfigInvalid
 from asr.training.export import export, load_average
-from asr.training.features import TAIL_SECONDS, FeatureSet, clean_items, extract, training_items
+from asr.training.features import TAIL_SECONDS, FeatureSet, Item, clean_items, extract, training_items
 from asr.training.losses import LossConfig
 from asr.training.model import ModelConfig
 from asr.training.quantise import tame
@@ -62,12 +64,12 @@ class Recipe:
         """Read a YAML file.
 
         Raises:
-            ValueError: it has an unknown key or lacks one; the message names it.
+            ConfigInvalid: it is no YAML, has an unknown key or lacks one; the message names it.
         """
         try:
             return cls(**yaml.safe_load(path.read_text(encoding="utf-8")))
-        except TypeError as error:
-            raise ValueError(f"{path}: {error}") from None
+        except (TypeError, yaml.YAMLError) as error:
+            raise ConfigInvalid(f"{path}: {error}") from None
 
 
 class Workshop:
@@ -80,8 +82,12 @@ class Workshop:
         self.features = work / "features"
         self.features.mkdir(parents=True, exist_ok=True)
 
-    def prepare(self) -> None:
-        """Unpack the corpus, fetch Whisper's weights, build the vocabulary and encode the text."""
+    def gather(self) -> None:
+        """Unpack the corpus, fetch Whisper's weights, build the vocabulary, encode text and speech."""
+        self._prepare()
+        self._extract()
+
+    def _prepare(self) -> None:
         for archive in sorted(self.data.glob("**/*.tar")):
             self._unpack(archive)
         for manifest in self.recipe.spoken:
@@ -105,17 +111,23 @@ class Workshop:
             len(text.tokens),
         )
 
-    def extract(self) -> None:
-        """Encode the held-out sets and every copy of the corpus."""
-        encoder = whisper.WhisperEncoder.load(self._weights)
-        for name, manifest in self.recipe.held_out.items():
-            if not self._copy(name).with_suffix(".bin").exists():
-                extract(clean_items(self._clips(manifest)), encoder, self._copy(name))
-        clips = self._training_clips()
-        for number in range(self.recipe.copies):
-            if not self._copy(f"train{number}").with_suffix(".bin").exists():
-                log.info("encoding copy %s of %s", number + 1, self.recipe.copies)
-                extract(training_items(clips, number, augmented=number > 0), encoder, self._copy(f"train{number}"))
+    def _extract(self) -> None:
+        wanted: dict[str, Callable[[], list[Item]]] = {
+            name: partial(self._held_out_items, manifest) for name, manifest in self.recipe.held_out.items()
+        }
+        wanted |= {f"train{number}": partial(self._copy_items, number) for number in range(self.recipe.copies)}
+        missing = [name for name in wanted if not self._copy(name).with_suffix(".bin").exists()]
+        encoder = whisper.WhisperEncoder.load(self._weights) if missing else None
+        for name in missing:
+            assert encoder is not None
+            log.info("encoding %s", name)
+            extract(wanted[name](), encoder, self._copy(name))
+
+    def _held_out_items(self, manifest: str) -> list[Item]:
+        return clean_items(self._clips(manifest))
+
+    def _copy_items(self, number: int) -> list[Item]:
+        return training_items(self._training_clips(), number, augmented=number > 0)
 
     def train(self) -> Path:
         """Train, or go on training; returns the checkpoint."""

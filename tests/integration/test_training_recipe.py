@@ -22,6 +22,7 @@ from asr.engines.onnx_engine import OnnxEngine
 from asr.frontend import WhisperFrontend
 from asr.training import __main__ as command
 from asr.training import quantise, whisper
+from asr.training.errors import ConfigInvalid
 from asr.training.export import EncoderGraph
 from asr.training.features import FeatureSet
 from asr.training.recipe import Recipe, Workshop
@@ -97,8 +98,7 @@ def test_the_command_goes_from_a_corpus_to_a_model_that_recognises(
 
 def test_training_goes_on_from_the_last_epoch_when_the_process_was_killed(corpus: Path, work: Path) -> None:
     workshop = Workshop(Recipe(**recipe(50)), corpus, work)  # type: ignore[arg-type]  # values as YAML gives them
-    workshop.prepare()
-    workshop.extract()
+    workshop.gather()
     config = work / "recipe.yaml"
     config.write_text(yaml.safe_dump(recipe(50)), encoding="utf-8")
     arguments = ["train", str(config), "--data", str(corpus), "--work", str(work)]
@@ -119,8 +119,7 @@ def test_training_goes_on_from_the_last_epoch_when_the_process_was_killed(corpus
 
 def test_a_model_learns_the_sentences_it_is_shown(corpus: Path, work: Path) -> None:
     workshop = Workshop(Recipe(**recipe(60, learning_rate=4e-3, average=0.9)), corpus, work)  # type: ignore[arg-type]
-    workshop.prepare()
-    workshop.extract()
+    workshop.gather()
     workshop.train()
     losses = [entry["loss"]["decoder"] for entry in log_of(work)]  # type: ignore[index]
     assert losses[-1] < losses[0] / 2
@@ -128,8 +127,7 @@ def test_a_model_learns_the_sentences_it_is_shown(corpus: Path, work: Path) -> N
 
 def test_copies_hold_every_sentence_and_silence_beside_it(corpus: Path, work: Path) -> None:
     workshop = Workshop(Recipe(**recipe(1)), corpus, work)  # type: ignore[arg-type]  # values as YAML gives them
-    workshop.prepare()
-    workshop.extract()
+    workshop.gather()
     clean, augmented = (FeatureSet(work / "features" / name) for name in ("train0", "train1"))
     assert {line["id"] for line in clean.lines} == {line["id"] for line in augmented.lines}
     one = next(line for line in clean.lines if line["id"] == "k001026")
@@ -142,7 +140,7 @@ def test_copies_hold_every_sentence_and_silence_beside_it(corpus: Path, work: Pa
 def test_a_recipe_with_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("speech: [a.jsonl]\nheld_out: {}\ntext: {}\nepochs: 3\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="epochs"):
+    with pytest.raises(ConfigInvalid, match="epochs"):
         Recipe.read(path)
 
 
