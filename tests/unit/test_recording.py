@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_pieces_cover_the_whole_and_are_cut_in_the_pauses(tmp_path: Path) -> Non
 
     assert pieces[0][0] == 0.0
     assert pieces[-1][1] == recording.seconds == 40.0
-    assert all(end == start for (_, end), (start, _) in zip(pieces, pieces[1:], strict=False))
+    assert all(end == start for (_, end), (start, _) in itertools.pairwise(pieces))
     assert max(end - start for start, end in pieces) <= 12.0
     assert all(4.0 < end % 5 < 5.0 for _, end in pieces[:-1])
 
