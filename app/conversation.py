@@ -30,6 +30,7 @@ import structlog
 from app.errors import AppError, Busy, Detail, DomainUnknown, NoSpeech, ShuttingDown, TextEmpty, TextTooLong
 from app.logs import origin
 from app.store import WAV, Message, Store
+from app.transcriber import SegmentRecognizer
 from asr import Audio, AudioLimits, Transcript, decode_audio, encode_wav
 from asr.errors import AsrError
 from bot import BotError, DialogueState, DomainCard, DomainMissing, Reply, Utterance
@@ -47,7 +48,7 @@ _KEPT_CONTROLS = "\n\t"
 _DIRECTION_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-class Recognizer(Protocol):
+class Recognizer(SegmentRecognizer, Protocol):
     """Speech to text; asr.Recognizer is one."""
 
     def transcribe(self, audio: Audio) -> Transcript:

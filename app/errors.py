@@ -2,7 +2,9 @@
 
     AppError
     ├── RequestRefused           the request cannot be taken as it is
-    │   ├── RequestInvalid       a field is missing or of the wrong kind
+    │   ├── RequestInvalid       a body is not of the form asked for
+    │   │   ├── FieldMissing     a field of a form is not there
+    │   │   └── FieldInvalid     a field of a form has a value that is not taken
     │   ├── TextEmpty            a typed message without a visible character
     │   ├── TextTooLong          a typed message with more characters than are taken
     │   ├── UploadTooLarge       a body with more bytes than are taken
@@ -13,7 +15,8 @@
     │   ├── ConversationUnknown  there is no such conversation
     │   ├── DomainUnknown        there is no such domain to talk about
     │   ├── MessageUnknown       there is no such message in the conversation
-    │   └── RecordingMissing     the message has no recording, or its file is gone
+    │   ├── RecordingMissing     the message has no recording, or its file is gone
+    │   └── ModelUnknown         no model of that name runs here
     ├── Unavailable
     │   ├── Busy                 too many messages are being worked on
     │   ├── ShuttingDown         the server is about to stop
@@ -52,9 +55,21 @@ class RequestRefused(AppError):
 
 
 class RequestInvalid(RequestRefused):
-    """A field is missing or of the wrong kind; the message names it."""
+    """The body is not of the form asked for; the message says what it must be."""
 
     code = "invalid_request"
+
+
+class FieldMissing(RequestInvalid):
+    """A field of a form is not there, or is no file where one must be; the message names it."""
+
+    code = "field_missing"
+
+
+class FieldInvalid(RequestInvalid):
+    """A field of a form has a value that is not taken; the message names the field and what it may be."""
+
+    code = "field_invalid"
 
 
 class TextEmpty(RequestRefused):
@@ -121,6 +136,12 @@ class RecordingMissing(NotFound):
     """The message has no recording, or its file is gone from the disk."""
 
     code = "recording_missing"
+
+
+class ModelUnknown(NotFound):
+    """No model of that name runs here; `details["models"]` names those that do."""
+
+    code = "model_not_found"
 
 
 class Unavailable(AppError):

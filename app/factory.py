@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,20 +13,24 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
-from app.api import chat, config, domains, errors, health
+from app.api import chat, config, domains, errors, health, openai
 from app.api.protection import Protection
 from app.conversation import Conversations, Dialogue, Recognizer
 from app.errors import AppError
 from app.settings import Settings
 from app.store import Clock, Store, utc_now
-from asr import Audio, AudioLimits, Transcript, open_recognizer
+from app.transcriber import Transcriber
+from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment, Transcript, open_recognizer
 from asr.errors import ModelError
+from asr.hotwords import EMPTY
 from bot import BotError, open_dialogues
 
 log = structlog.get_logger(__name__)
 
 ASSETS = Path(__file__).parents[1] / "assets"
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+ROUTERS = (health.router, config.router, domains.router, chat.router, openai.router)
 
 Page = Callable[[FastAPI, Settings], object]
 
@@ -39,6 +43,12 @@ class MissingRecognizer:
         self._error = error
 
     def transcribe(self, audio: Audio) -> Transcript:
+        """Raise the error that kept the model from being opened."""
+        raise self._error
+
+    def segments(
+        self, audio: Audio, hotwords: HotwordList = EMPTY, *, formatting: Formatting = FORMATTED
+    ) -> Iterator[Segment]:
         """Raise the error that kept the model from being opened."""
         raise self._error
 
@@ -78,6 +88,7 @@ def build(
             interrupted = store.fail_interrupted()
             log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
             heard_by = recognizer or _open_recognizer(app, settings)
+            app.state.transcriber = _transcriber(settings, heard_by)
             return Conversations(
                 store,
                 heard_by,
@@ -99,6 +110,7 @@ def build(
             raise
         yield
         await conversations.close(settings.shutdown_timeout)
+        app.state.transcriber.close()
         conversations.store.close()
 
     app = FastAPI(
@@ -113,7 +125,7 @@ def build(
     app.state.model = _model(settings)
     errors.install(app)
     app.add_middleware(Protection, settings=settings)
-    for router in (health.router, config.router, domains.router, chat.router, _unknown_api_paths()):
+    for router in (*ROUTERS, _unknown_api_paths()):
         app.include_router(router)
     # Not at /assets: that is where Gradio's page asks for its own build.
     app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
@@ -137,21 +149,31 @@ def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
         return MissingRecognizer(error)
 
 
+def _transcriber(settings: Settings, recognizer: Recognizer) -> Transcriber:
+    # A file that comes no slower than a chat message may also take as much longer to decode.
+    times_longer = max(1.0, settings.max_file_seconds / settings.max_audio_seconds)
+    limits = AudioLimits(
+        max_bytes=settings.max_file_bytes,
+        max_seconds=settings.max_file_seconds,
+        decode_timeout=settings.decode_timeout * times_longer,
+    )
+    return Transcriber(recognizer, limits=limits, workers=settings.file_workers, capacity=settings.max_files)
+
+
 def _open_dialogue(settings: Settings, store: Store, clock: Clock | None) -> Dialogue:
     # One database for all: bookings are backed up with the conversations that led to them.
     return open_dialogues(settings.domain, store.database.engine, clock)
 
 
 def _unknown_api_paths() -> APIRouter:
-    """Keep what begins with /api/ from reaching the page, whose answers have another shape."""
+    """Keep what begins with /api/ or /v1/ from reaching the page, whose answers have another shape."""
     router = APIRouter()
 
+    @router.api_route("/v1/{path:path}", methods=VERBS, include_in_schema=False)
     @router.api_route("/api/{path:path}", methods=VERBS, include_in_schema=False)
     async def unknown(request: Request) -> None:
         known = any(
-            route.matches(request.scope)[0] is Match.PARTIAL
-            for included in (chat.router, config.router, domains.router)
-            for route in included.routes
+            route.matches(request.scope)[0] is Match.PARTIAL for included in ROUTERS for route in included.routes
         )
         raise HTTPException(405 if known else 404)
 

@@ -48,6 +48,14 @@ class Settings(BaseSettings):
     """The largest recording taken, in bytes."""
     max_audio_seconds: float = Field(default=600.0, gt=0)
     """The longest recording taken, in seconds."""
+    max_file_bytes: int = Field(default=512 * 2**20, ge=1)
+    """The largest file taken for transcription, in bytes: three hours of 16 kHz WAV are 330 MB."""
+    max_file_seconds: float = Field(default=4 * 3600.0, gt=0)
+    """The longest file taken for transcription, in seconds."""
+    max_files: int = Field(default=16, ge=1, le=10_000)
+    """How many files may be on their way before new ones are told to come later."""
+    file_workers: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1, le=64)
+    """How many pieces of files are recognised at the same time; chat messages go before them."""
     max_record_seconds: float = Field(default=60.0, gt=0)
     """How long the button can be held, in seconds."""
     max_text_characters: int = Field(default=1000, ge=1)

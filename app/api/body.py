@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
-from app.errors import RequestInvalid, UploadTimeout, UploadTooLarge
+from app.database import guarded
+from app.errors import FieldMissing, RequestInvalid, UploadTimeout, UploadTooLarge
 from app.settings import Settings
 
 T = TypeVar("T")
 
 MULTIPART_OVERHEAD = 64 * 2**10  # bytes: boundaries, part headers, a long file name
 MAX_JSON_BYTES = 64 * 2**10
+MAX_FIELDS = 64
+MAX_FIELD_BYTES = 256 * 2**10  # a list of 5,000 hotwords
 
 
 class TypedMessage(BaseModel):
@@ -73,6 +78,30 @@ async def sent_message(request: Request, settings: Settings) -> AsyncIterator[st
         raise HTTPException(415)
 
 
+@asynccontextmanager
+async def sent_file(request: Request, field: str, settings: Settings) -> AsyncIterator[tuple[UploadFile, FormData]]:
+    """Read a form with a file of any length in `field`; the file lives as long as the context.
+
+    Raises RequestInvalid, UploadTooLarge, UploadTimeout; HTTPException 415 for another kind of body.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+        raise HTTPException(415)
+    request = bounded(request, settings.max_file_bytes, MULTIPART_OVERHEAD + MAX_FIELD_BYTES)
+    # A line on which a chat message arrives in time is fast enough for a file too.
+    seconds = settings.upload_timeout * max(1.0, settings.max_file_bytes / settings.max_upload_bytes)
+    try:
+        form = await _in_time(request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES), seconds)
+        yield _file(form, field, settings.max_file_bytes), form
+    finally:
+        await request.close()
+
+
+def save(source: BinaryIO, target: Path) -> None:
+    """Copy an uploaded file to `target`; raises StoreUnavailable when the disk refuses."""
+    with guarded(), target.open("xb") as file:
+        shutil.copyfileobj(source, file)
+
+
 async def _typed(request: Request, seconds: float) -> str:
     body = await _in_time(request.body(), seconds)
     try:
@@ -84,14 +113,16 @@ async def _typed(request: Request, seconds: float) -> str:
 async def _recording(request: Request, settings: Settings) -> BinaryIO:
     # One file and no more than a few small fields: nothing else is ever sent with it.
     form = await _in_time(request.form(max_files=1, max_fields=4, max_part_size=1024), settings.upload_timeout)
-    upload = form.get("audio")
+    return _file(form, "audio", settings.max_upload_bytes).file
+
+
+def _file(form: FormData, field: str, max_bytes: int) -> UploadFile:
+    upload = form.get(field)
     if not isinstance(upload, UploadFile):
-        raise RequestInvalid("The form must have a file called audio.", field="audio")
-    if upload.size is not None and upload.size > settings.max_upload_bytes:
-        raise UploadTooLarge(
-            f"The recording has more than {settings.max_upload_bytes} bytes.", max_bytes=settings.max_upload_bytes
-        )
-    return upload.file
+        raise FieldMissing(f"The form must have a file called {field}.", field=field)
+    if upload.size is not None and upload.size > max_bytes:
+        raise UploadTooLarge(f"The recording has more than {max_bytes} bytes.", max_bytes=max_bytes)
+    return upload
 
 
 async def _in_time(reading: Awaitable[T], seconds: float) -> T:

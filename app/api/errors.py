@@ -125,8 +125,21 @@ def answer(request: Request, http_status: int, code: str, details: Mapping[str, 
     headers = {"Vary": "Accept-Language", "Cache-Control": "no-store"}
     if "retry_after" in details:
         headers["Retry-After"] = str(details["retry_after"])
-    content = body(code, details, language(request)).model_dump()
+    if request.scope["path"].startswith("/v1/"):
+        # OpenAI answers 400 to what FastAPI answers 422.
+        http_status = 400 if http_status == 422 else http_status
+        content = openai_error(request, http_status, code, details)
+    else:
+        content = body(code, details, language(request)).model_dump()
     return JSONResponse(content, status_code=http_status, headers=headers)
+
+
+def openai_error(request: Request, http_status: int, code: str, details: Mapping[str, Detail]) -> dict[str, Any]:
+    """Return the body of an error as OpenAI's API has it; in English unless the client asks for another language."""
+    spoken = language(request) if "accept-language" in request.headers else "en"
+    kind = "invalid_request_error" if http_status < 500 else "server_error"
+    field = details.get("field")
+    return {"error": {"message": sentence(code, details, spoken), "type": kind, "param": field, "code": code}}
 
 
 def install(app: FastAPI) -> None:

@@ -100,7 +100,7 @@ class Protection:
         headers["Referrer-Policy"] = "same-origin"
         headers["Permissions-Policy"] = "microphone=(self), camera=(), geolocation=()"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        of_api = path.startswith("/api/")
+        of_api = path.startswith(("/api/", "/v1/"))
         headers["Content-Security-Policy"] = _API_POLICY if of_api else self._page_policy
         if of_api:
             headers.setdefault("Cache-Control", "no-store")

@@ -13,7 +13,8 @@ import numpy as np
 import soundfile
 from fastapi import FastAPI
 
-from asr import Audio, Segment, Token, Transcript
+from asr import FORMATTED, Audio, Formatting, HotwordList, Segment, Token, Transcript
+from asr.hotwords import EMPTY
 
 Serve = Callable[[FastAPI], httpx.Client]  # what the fixture `serve` is
 
@@ -24,7 +25,19 @@ def transcript_of(text: str) -> Transcript:
     return Transcript((Segment(0.0, len(text) * 0.2, tokens),) if text else (), len(text) * 0.2)
 
 
-class GatedRecognizer:
+class SegmentWise:
+    """Gives what `transcribe` hears segment by segment."""
+
+    def transcribe(self, audio: Audio) -> Transcript:
+        raise NotImplementedError
+
+    def segments(
+        self, audio: Audio, hotwords: HotwordList = EMPTY, *, formatting: Formatting = FORMATTED
+    ) -> Iterator[Segment]:
+        return iter(self.transcribe(audio).segments)
+
+
+class GatedRecognizer(SegmentWise):
     """Recognition that lasts until the test opens the gate, which no real recording could promise."""
 
     def __init__(self, text: str = "我要挂号") -> None:
@@ -40,7 +53,7 @@ class GatedRecognizer:
         return transcript_of(self.text)
 
 
-class InstantRecognizer:
+class InstantRecognizer(SegmentWise):
     """Hears the same in every recording: for tests of what comes before and after recognition."""
 
     def __init__(self, text: str = "我要挂号") -> None:

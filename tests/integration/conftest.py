@@ -24,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", workers=2, max_waiting=4, shutdown_timeout=2.0)
 
 
-def _start(app: FastAPI) -> tuple[httpx.Client, Callable[[], None]]:
+def start_server(app: FastAPI) -> tuple[httpx.Client, Callable[[], None]]:
     """Start a real server for an app; return a client of it, and what stops both."""
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
@@ -61,7 +61,7 @@ def serve() -> Iterator[Serve]:
     stops: list[Callable[[], None]] = []
 
     def start(app: FastAPI) -> httpx.Client:
-        client, stop = _start(app)
+        client, stop = start_server(app)
         stops.append(stop)
         return client
 
@@ -74,7 +74,7 @@ def serve() -> Iterator[Serve]:
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """One server for all tests that need no other than a conversation of their own."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("shared") / "data", workers=2)
-    client, stop = _start(build(settings, recognizer=InstantRecognizer(), page=None))
+    client, stop = start_server(build(settings, recognizer=InstantRecognizer(), page=None))
     yield client
     stop()
 
