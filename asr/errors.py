@@ -8,6 +8,7 @@
     │   ├── AudioTooLong         more seconds than are taken
     │   ├── AudioTruncated       a known format that ends too early
     │   ├── AudioUnreadable      not audio, or damaged beyond reading
+    │   ├── SampleRateUnsupported live audio at a rate that is not taken
     │   ├── DecodeTimeout        decoding took longer than allowed
     │   └── DecoderMissing       this format needs ffmpeg, and there is none
     ├── ModelError               a model folder cannot be used
@@ -78,6 +79,12 @@ class AudioUnreadable(AudioError):
     """The file is not audio, or is damaged; send one that an ordinary player plays."""
 
     code = "audio_unreadable"
+
+
+class SampleRateUnsupported(AudioError):
+    """Live audio comes at a rate that is not taken; send it at 8000 to 48000 Hz."""
+
+    code = "sample_rate_unsupported"
 
 
 class DecodeTimeout(AudioError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from asr.engines import Engine, Heard, open_engine
 from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
 from asr.transcript import FORMATTED, Formatting, Segment, Token, Transcript
-from asr.vad import SpeechSpan, VoiceActivityDetector, open_vad
+from asr.vad import SpeechSpan, VoiceActivityDetector, VoiceActivityStream, open_vad
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 
@@ -99,7 +100,7 @@ class Recognizer:
         errors are those of `transcribe`.
         """
         samples = _at_model_rate(audio)
-        spans = self._vad.spans(samples, max_seconds=min(_MAX_SEGMENT, self._engine.max_seconds))
+        spans = self._vad.spans(samples, max_seconds=self._max_segment)
         biased = hotwords if Tier.BIAS in tiers else EMPTY
         for together in _groups(spans, self._engine.batch_seconds):
             pieces = [samples[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)] for span in together]
@@ -107,6 +108,22 @@ class Recognizer:
                 segment = self._decode(span, heard, hotwords, tiers, formatting)
                 if segment is not None:
                     yield segment
+
+    def stream(self, *, end_silence: float | None = None) -> VoiceActivityStream:
+        """Begin to find the speech of live audio, as `transcribe` finds that of a recording.
+
+        Args:
+            end_silence: seconds of silence that end a stretch of speech; None is what it takes in a recording.
+        """
+        options = self._vad.options
+        if end_silence is not None:
+            # Below this the frames that smooth the decision would be longer than the silence.
+            options = replace(options, max_end_silence=max(end_silence, options.speech_offset + options.lookahead))
+        return self._vad.stream(max_seconds=self._max_segment, options=options)
+
+    @property
+    def _max_segment(self) -> float:
+        return min(_MAX_SEGMENT, self._engine.max_seconds)
 
     def recognise(
         self,

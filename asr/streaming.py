@@ -1,0 +1,295 @@
+"""Two passes over live audio: quick drafts while somebody speaks, the offline pipeline when they pause.
+
+A `Session` belongs to one speaker and shares its `Recognizer` with all others:
+
+                       speech begins
+        WAITING ────────────────────────► SPEAKING ◄─┐ longest piece reached: a Stretch, cut at the best pause;
+           ▲                                 │  └────┘ the utterance goes on
+           │  silence behind the speech:     │
+           └── a Stretch, the utterance ends ┘
+           │
+           │ nothing said for `start_silence`: `quiet` (still WAITING, speech takes it back to SPEAKING)
+
+        any state ── finish() ──► FINISHED: what was going on is a Stretch up to the last sample
+
+It does no work of its own accord. `accept` finds the speech (cheap, to be called in order); `draft` guesses at the
+stretch that goes on, `final` recognises one that has ended: both are the caller's to schedule, in any thread.
+
+The speech is found by the same steps as in a recording, and a stretch is recognised by the same call: the finals do
+not depend on how the audio was split on its way, and equal what `Recognizer.transcribe` says of the whole of it.
+
+Memory: the stretch that goes on, and half a second: at most 11 s of float32 samples (0.7 MB), however long it runs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import soxr
+
+from asr.audio import SAMPLE_RATE
+from asr.decoding import ALL_TIERS, Tier
+from asr.errors import SampleRateUnsupported
+from asr.frontend import Samples
+from asr.hotwords import EMPTY, HotwordList
+from asr.recognizer import Recognizer
+from asr.transcript import FORMATTED, PLAIN, Formatting, Segment
+from asr.vad import SpeechSpan
+
+LOWEST_RATE, HIGHEST_RATE = 8_000, 48_000
+_BYTES = 2  # of a sample of 16-bit PCM
+_FULL_SCALE = 32768.0
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    WAITING = "waiting"
+    SPEAKING = "speaking"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What may be set for one speaker.
+
+    Attributes:
+        sample_rate: of the PCM that comes, 8000 to 48000 Hz.
+        end_silence: seconds of silence that end an utterance; None is what the detector's folder says (0.8).
+        start_silence: seconds in which nothing is said after which the session is `quiet`; None is never.
+        draft_every: seconds of new speech between two drafts.
+        hotwords: words to expect, in drafts and finals.
+        tiers: the ways in which they may get into the text.
+        formatting: of the finals; drafts are as spoken.
+    """
+
+    sample_rate: int = SAMPLE_RATE
+    end_silence: float | None = None
+    start_silence: float | None = None
+    draft_every: float = 0.3
+    hotwords: HotwordList = EMPTY
+    tiers: frozenset[Tier] = ALL_TIERS
+    formatting: Formatting = FORMATTED
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Speech that has ended, or that goes on when it is drafted: `samples` (n,) at 16 kHz from `start` seconds on.
+
+    `number` counts the stretches of a session from 0; `goes_on` when the utterance does not end with this one.
+    """
+
+    number: int
+    start: float
+    end: float
+    samples: Samples
+    goes_on: bool = False
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The guess at stretch `number`: `text` as spoken, of which the first `stable` characters stayed as they were."""
+
+    number: int
+    text: str
+    stable: int
+
+
+class Session:
+    """One speaker's stream of PCM."""
+
+    def __init__(self, recognizer: Recognizer, options: SessionOptions | None = None) -> None:
+        """Begin to listen.
+
+        Raises:
+            SampleRateUnsupported: the rate is not between 8 and 48 kHz.
+        """
+        self.options = options or SessionOptions()
+        rate = self.options.sample_rate
+        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+            raise SampleRateUnsupported(
+                f"Live audio is taken at {LOWEST_RATE} to {HIGHEST_RATE} Hz, not at {rate}.", sample_rate=rate
+            )
+        self.state = State.WAITING
+        self._recognizer = recognizer
+        self._vad = recognizer.stream(end_silence=self.options.end_silence)
+        self._resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        self._pending = bytearray()
+        self._at_least = rate // 50 * _BYTES  # 20 ms: clients that send byte by byte must not cost more than others
+        self._lock = threading.Lock()  # drafts are made while audio comes in
+        self._audio = _Audio()
+        self._number = 0
+        self._quiet_since = 0.0
+        self._drafted = (0, 0.0)  # the stretch of the last draft, and where that ended
+        self._text = ""
+        self._drafting = threading.Lock()
+
+    @property
+    def seconds(self) -> float:
+        """How much audio was taken."""
+        return self._audio.end / SAMPLE_RATE
+
+    @property
+    def held_seconds(self) -> float:
+        """How much audio is kept."""
+        return self._audio.held / SAMPLE_RATE
+
+    @property
+    def number(self) -> int:
+        """The number of the stretch that goes on, or of the next one."""
+        return self._number
+
+    @property
+    def quiet(self) -> bool:
+        """True when nothing was said for `start_silence` seconds."""
+        limit = self.options.start_silence
+        return limit is not None and self.state is State.WAITING and self.seconds - self._quiet_since >= limit
+
+    @property
+    def draft_due(self) -> bool:
+        """True when there is enough new speech for another draft."""
+        number, until = self._drafted
+        start = self._vad.start
+        if self.state is not State.SPEAKING or start is None:
+            return False
+        return self._number != number or self.seconds - max(until, start) >= self.options.draft_every
+
+    def accept(self, pcm: bytes) -> list[Stretch]:
+        """Take 16-bit little-endian mono PCM of any length, odd ones too; return the stretches that ended.
+
+        Raises:
+            RecognitionFailed: the detector of speech failed.
+        """
+        self._pending += pcm
+        return self._take() if len(self._pending) >= self._at_least else []
+
+    def finish(self) -> list[Stretch]:
+        """End the stream; return what is left of it. Half a sample at the end is left out.
+
+        Raises:
+            RecognitionFailed: the detector of speech failed.
+        """
+        ended = self._take(last=True)
+        with self._lock:
+            ended += self._cut(self._vad.finish())
+            self.state = State.FINISHED
+        return ended
+
+    @property
+    def ends_in_half_a_sample(self) -> bool:
+        """True when an odd number of bytes was taken."""
+        return len(self._pending) % _BYTES == 1
+
+    def draft(self) -> Draft | None:
+        """Guess at the stretch that goes on now, all of it; None when there is none, or nothing to be read in it.
+
+        A character is stable when two drafts in a row agree on it and on all before it.
+
+        Raises:
+            RecognitionFailed: the model failed.
+        """
+        with self._drafting:  # the stability of one needs the text of the one before
+            with self._lock:
+                stretch = self._going_on()
+            if stretch is None:
+                return None
+            segment = self._recognise(stretch, PLAIN)
+            text = segment.text if segment else ""
+            before = self._text if self._drafted[0] == stretch.number else ""
+            self._drafted = (stretch.number, stretch.end)
+            self._text = text
+        return Draft(stretch.number, text, _agreement(before, text)) if text else None
+
+    def final(self, stretch: Stretch) -> Segment | None:
+        """Recognise a stretch that has ended; None when it was only noise.
+
+        Raises:
+            RecognitionFailed: the model failed.
+        """
+        return self._recognise(stretch, self.options.formatting)
+
+    def _recognise(self, stretch: Stretch, formatting: Formatting) -> Segment | None:
+        return self._recognizer.recognise(
+            stretch.samples,
+            offset=stretch.start,
+            hotwords=self.options.hotwords,
+            tiers=self.options.tiers,
+            formatting=formatting,
+        )
+
+    def _take(self, *, last: bool = False) -> list[Stretch]:
+        whole = len(self._pending) // _BYTES * _BYTES
+        samples = np.frombuffer(bytes(self._pending[:whole]), dtype="<i2").astype(np.float32) / np.float32(_FULL_SCALE)
+        del self._pending[:whole]
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples, last=last)
+        ended = []
+        with self._lock:
+            # Bit by bit, so that however much comes at once, what is not needed any more is let go on the way.
+            for begin in range(0, len(samples), SAMPLE_RATE):
+                some = samples[begin : begin + SAMPLE_RATE]
+                self._audio.add(some)
+                ended += self._cut(self._vad.accept(some))
+        return ended
+
+    def _cut(self, spans: list[SpeechSpan]) -> list[Stretch]:
+        ended = list(self._stretches(spans))
+        self._audio.forget(round(self._vad.needed * SAMPLE_RATE))
+        if self._vad.start is not None:
+            self.state = State.SPEAKING
+        elif self.state is State.SPEAKING:
+            self.state = State.WAITING
+            self._quiet_since = self.seconds
+        return ended
+
+    def _stretches(self, spans: list[SpeechSpan]) -> Iterator[Stretch]:
+        for span in spans:
+            samples = self._audio.between(round(span.start * SAMPLE_RATE), round(span.end * SAMPLE_RATE))
+            yield Stretch(self._number, span.start, span.end, samples, span.goes_on)
+            self._number += 1
+
+    def _going_on(self) -> Stretch | None:
+        start = self._vad.start
+        if start is None or self.state is not State.SPEAKING:
+            return None
+        samples = self._audio.between(round(start * SAMPLE_RATE), self._audio.end)
+        return Stretch(self._number, start, self.seconds, samples, goes_on=True)
+
+
+class _Audio:
+    """The last samples of a stream, found by their place in the whole of it."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[Samples] = deque()
+        self._begin = 0
+        self.end = 0
+
+    @property
+    def held(self) -> int:
+        return self.end - self._begin
+
+    def add(self, samples: Samples) -> None:
+        self._chunks.append(samples)
+        self.end += len(samples)
+
+    def between(self, begin: int, end: int) -> Samples:
+        joined = np.concatenate(list(self._chunks)) if self._chunks else np.zeros(0, dtype=np.float32)
+        self._chunks = deque([joined])
+        return joined[begin - self._begin : end - self._begin].copy()
+
+    def forget(self, before: int) -> None:
+        while self._chunks and self._begin + len(self._chunks[0]) <= before:
+            self._begin += len(self._chunks.popleft())
+
+
+def _agreement(before: str, now: str) -> int:
+    """Return how many characters both begin with."""
+    return next(
+        (index for index, (one, other) in enumerate(zip(before, now, strict=False)) if one != other),
+        min(len(before), len(now)),
+    )

@@ -1,0 +1,187 @@
+"""Live audio through the embedded models: the text is the offline pipeline's, however the audio came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+
+from asr import Audio, Recognizer, decode_audio, open_recognizer
+from asr.errors import SampleRateUnsupported
+from asr.hotwords import parse_strictly
+from asr.streaming import Draft, Session, SessionOptions, State, Stretch
+from asr.transcript import Segment, Token
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return open_recognizer()
+
+
+@pytest.fixture(scope="module")
+def speech(data_dir: Path) -> np.ndarray:
+    """Two sentences with a pause between them, some silence before and half a syllable's worth after: 7 s."""
+    first = decode_audio((data_dir / "voice" / "book-when.wav").read_bytes()).samples
+    second = decode_audio((data_dir / "voice" / "book-department.wav").read_bytes()).samples
+    pause = np.zeros(16_000, np.float32)
+    return np.concatenate([pause[:5_000], first, pause, second])[:-77]
+
+
+def pcm(samples: np.ndarray) -> bytes:
+    return np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+
+
+def chunks(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[begin : begin + size] for begin in range(0, len(data), size))
+
+
+Said = list[tuple[float, str, tuple[Token, ...]]]
+
+
+def said(segments: Iterable[Segment | None]) -> Said:
+    """All but the end, which a live segment adds up from its start and its samples."""
+    return [(segment.start, segment.text, segment.tokens) for segment in segments if segment is not None]
+
+
+def hear(session: Session, pieces: Iterable[bytes]) -> list[Segment]:
+    ended = [stretch for piece in pieces for stretch in session.accept(piece)] + session.finish()
+    return [segment for stretch in ended if (segment := session.final(stretch)) is not None]
+
+
+@pytest.fixture(scope="module")
+def offline(recognizer: Recognizer, speech: np.ndarray) -> tuple[Segment, ...]:
+    samples = np.frombuffer(pcm(speech), "<i2").astype(np.float32) / 32768
+    return recognizer.transcribe(Audio(samples)).segments
+
+
+@pytest.mark.parametrize("size", [1, 7, 320, 19_200, 10**7], ids=["1 byte", "7 bytes", "10 ms", "600 ms", "whole"])
+def test_finals_are_what_the_offline_pipeline_hears(
+    recognizer: Recognizer, speech: np.ndarray, offline: tuple[Segment, ...], size: int
+) -> None:
+    assert len(offline) == 2
+    assert said(hear(Session(recognizer), chunks(pcm(speech), size))) == said(offline)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+def test_other_rates_are_resampled_as_a_recording_is(recognizer: Recognizer, speech: np.ndarray, rate: int) -> None:
+    data = pcm(soxr.resample(speech, 16_000, rate))
+    samples = np.frombuffer(data, "<i2").astype(np.float32) / 32768
+    offline = recognizer.transcribe(Audio(samples, rate)).segments
+
+    live = hear(Session(recognizer, SessionOptions(sample_rate=rate)), chunks(data, 1_001))
+
+    assert said(live) == said(offline)
+
+
+def test_speech_longer_than_a_segment_is_cut_at_the_same_pauses(recognizer: Recognizer, data_dir: Path) -> None:
+    spoken = decode_audio((data_dir / "voice" / "book-phone.wav").read_bytes()).samples
+    tokens = recognizer.transcribe(Audio(spoken)).segments[0].tokens
+    unbroken = spoken[round(tokens[0].start * 16_000) : round(tokens[-1].end * 16_000)]
+    data = pcm(np.tile(unbroken, 1 + 13 * 16_000 // len(unbroken)))
+    samples = np.frombuffer(data, "<i2").astype(np.float32) / 32768
+    session = Session(recognizer)
+
+    ended = [stretch for piece in chunks(data, 3_200) for stretch in session.accept(piece)] + session.finish()
+
+    assert said(map(session.final, ended)) == said(recognizer.transcribe(Audio(samples)).segments)
+    assert any(stretch.goes_on for stretch in ended)
+    assert not ended[-1].goes_on
+
+
+def test_drafts_grow_towards_the_final_while_somebody_speaks(recognizer: Recognizer, speech: np.ndarray) -> None:
+    session = Session(recognizer)
+    drafts: list[Draft] = []
+    finals: list[tuple[Stretch, Segment | None]] = []
+    for piece in chunks(pcm(speech), 3_200):
+        finals += [(stretch, session.final(stretch)) for stretch in session.accept(piece)]
+        if session.draft_due and (draft := session.draft()):
+            drafts.append(draft)
+    finals += [(stretch, session.final(stretch)) for stretch in session.finish()]
+
+    for stretch, segment in finals:
+        assert segment is not None
+        texts = [draft.text for draft in drafts if draft.number == stretch.number]
+        assert len(texts) > 2
+        assert len(texts[0]) < len(texts[-1])
+        assert texts[-1][:2] == segment.spoken[:2]
+    for before, after in pairwise(drafts):
+        assert before.number != after.number or after.text[: after.stable] == before.text[: after.stable]
+    assert any(draft.stable for draft in drafts)
+
+
+def test_the_states_follow_the_speaker(recognizer: Recognizer, speech: np.ndarray) -> None:
+    session = Session(recognizer, SessionOptions(start_silence=2.0))
+    silence = pcm(np.zeros(16_000, np.float32))
+
+    session.accept(silence)
+    assert (session.state, session.quiet) == (State.WAITING, False)
+    session.accept(silence + silence[:3_200])
+    assert session.quiet
+    session.accept(pcm(speech[:32_000]))
+    assert (session.state, session.quiet) == (State.SPEAKING, False)
+    session.accept(silence + silence[:16_000])
+    assert (session.state, session.quiet) == (State.WAITING, False)
+    session.finish()
+    assert session.state is State.FINISHED
+
+
+def test_less_silence_ends_an_utterance_where_it_is_asked_for(recognizer: Recognizer, speech: np.ndarray) -> None:
+    gapped = np.concatenate([speech[:32_000], np.zeros(2_000, np.float32), speech[-30_000:]])
+
+    usual = hear(Session(recognizer), chunks(pcm(gapped), 3_200))
+    quick = hear(Session(recognizer, SessionOptions(end_silence=0.3)), chunks(pcm(gapped), 3_200))
+
+    assert len(quick) > len(usual)
+
+
+def test_hotwords_count_in_drafts_and_finals(recognizer: Recognizer, speech: np.ndarray) -> None:
+    plain = hear(Session(recognizer), chunks(pcm(speech), 3_200))[0].spoken
+    alike = {"明天上午": "明天商务"}.get(plain)
+    assert alike, f"the recording is heard as {plain}"
+    session = Session(recognizer, SessionOptions(hotwords=parse_strictly(f"{alike} 100")))
+
+    ended = session.accept(pcm(speech[: len(speech) // 2]))
+    draft = session.draft()
+
+    texts = [draft.text] if draft else [segment.spoken for one in ended if (segment := session.final(one))]
+    assert texts == [alike]
+
+
+def test_an_odd_byte_at_the_end_is_noticed_and_left_out(recognizer: Recognizer, speech: np.ndarray) -> None:
+    session = Session(recognizer)
+    even = Session(recognizer)
+
+    assert hear(session, iter([pcm(speech), b"\x01"])) == hear(even, iter([pcm(speech)]))
+
+    assert session.ends_in_half_a_sample
+    assert not even.ends_in_half_a_sample
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x00" * 300, b"\x00" * 32_000])
+def test_silence_of_any_length_has_no_stretch(recognizer: Recognizer, data: bytes) -> None:
+    session = Session(recognizer)
+    assert session.accept(data) + session.finish() == []
+    assert session.draft() is None
+
+
+@pytest.mark.parametrize("rate", [7_999, 48_001, 0, -1])
+def test_a_rate_that_is_not_taken_is_named(recognizer: Recognizer, rate: int) -> None:
+    with pytest.raises(SampleRateUnsupported, match=str(rate)):
+        Session(recognizer, SessionOptions(sample_rate=rate))
+
+
+def test_a_long_session_keeps_no_more_than_the_stretch_that_goes_on(recognizer: Recognizer, speech: np.ndarray) -> None:
+    session = Session(recognizer)
+    noise = np.random.default_rng(5).standard_normal(80_000).astype(np.float32) * 0.01
+    held = []
+    for _ in range(12):
+        for piece in chunks(pcm(np.concatenate([speech, noise, np.zeros(16_000, np.float32)])), 64_000):
+            session.accept(piece)
+            held.append(session.held_seconds)
+    assert session.seconds > 120
+    assert max(held) < 11.5
+    assert held[-1] < 2.5
