@@ -1,28 +1,30 @@
 """How well, and how fast, a model recognises: `python -m asr.evaluate MANIFEST...`.
 
-A manifest has one JSON object a line: `id`, `audio_filepath` (relative to the manifest, or to --root), `text`.
-Errors are counted on characters, after punctuation and spaces are dropped and letters are made small, as is the
-custom for Mandarin (character error rate, CER). With `--hotwords LIST` each manifest is measured without and with
-that list instead (`asr.hotword_evaluation`).
+A manifest is in any format that `asr.manifests` reads; this project's has one JSON object a line: `id`,
+`audio_filepath` (relative to the manifest, or to --root), `text`, and perhaps `speaker`. Errors are counted on
+characters, after punctuation and spaces are dropped and letters are made small (character error rate, CER). With
+`--hotwords LIST` each manifest is measured without and with that list instead (`asr.hotword_evaluation`).
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rapidfuzz.distance import Levenshtein
+from pypinyin import Style, lazy_pinyin
 
-from asr.audio import AudioLimits, decode_audio
+from asr.audio import Audio, AudioLimits, decode_audio
 from asr.decoding import Tier
 from asr.hotwords import parse_strictly
+from asr.manifests import Problem, read_entries
 from asr.recognizer import Recognizer, open_recognizer
+from asr.scoring import Confusions, Errors, count_errors, normalize, substitutions
 from asr.transcript import Transcript
 
 _LIMITS = AudioLimits(max_bytes=2**30, max_seconds=4 * 3600.0, decode_timeout=600.0)
@@ -30,47 +32,36 @@ _LIMITS = AudioLimits(max_bytes=2**30, max_seconds=4 * 3600.0, decode_timeout=60
 
 @dataclass(frozen=True)
 class Utterance:
-    """One line of a manifest."""
+    """One line of a manifest; `offset` and `duration`, in seconds, when it is a stretch of its file."""
 
     id: str
     audio: Path
     text: str
+    speaker: str = ""
+    offset: float | None = None
+    duration: float | None = None
 
-
-@dataclass(frozen=True)
-class Errors:
-    """Edits that turn references into what was recognised, counted in characters."""
-
-    substitutions: int = 0
-    deletions: int = 0
-    insertions: int = 0
-    characters: int = 0
-    sentences: int = 0
-    correct_sentences: int = 0
-
-    def __add__(self, other: Errors) -> Errors:
-        """Add up the counts."""
-        return Errors(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
-
-    @property
-    def cer(self) -> float:
-        """Character error rate: edits by characters of the references (the insertions' count when there are none)."""
-        return (self.substitutions + self.deletions + self.insertions) / max(1, self.characters)
-
-    @property
-    def sentence_accuracy(self) -> float:
-        """Sentences without any error, 0 to 1."""
-        return self.correct_sentences / max(1, self.sentences)
+    def decode(self) -> Audio:
+        """Return its sound; raises AudioError, and OSError when the file is not there."""
+        audio = decode_audio(self.audio.read_bytes(), limits=_LIMITS)
+        if self.offset is None:
+            return audio
+        start = round(self.offset * audio.sample_rate)
+        length = None if self.duration is None else round(self.duration * audio.sample_rate)
+        return replace(audio, samples=audio.samples[start : None if length is None else start + length])
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one manifest gave: its errors, its audio's length and the time that recognition took, both in seconds."""
+    """What a set or a speaker gave: errors, length of the audio and time of recognition, both in seconds."""
 
     name: str
     errors: Errors
     audio_seconds: float
     recognition_seconds: float
+    speakers: dict[str, Result] = field(default_factory=dict)
+    """By speaker, where the manifest names them."""
+    confusions: Confusions = field(default_factory=Confusions)
 
     @property
     def real_time_factor(self) -> float:
@@ -79,8 +70,8 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures for JSON."""
-        return {
-            "manifest": self.name,
+        figures: dict[str, Any] = {
+            "name": self.name,
             **asdict(self.errors),
             "cer": self.errors.cer,
             "sentence_accuracy": self.errors.sentence_accuracy,
@@ -88,47 +79,46 @@ class Result:
             "recognition_seconds": self.recognition_seconds,
             "real_time_factor": self.real_time_factor,
         }
+        if self.speakers:
+            figures["speakers"] = [speaker.to_dict() for speaker in self.speakers.values()]
+        if self.confusions:
+            figures["confusions"] = [
+                {"said": said, "recognized": found, "count": count}
+                for (said, found), count in self.confusions.most_common()
+            ]
+        return figures
 
 
-def normalize(text: str) -> str:
-    """Drop punctuation, symbols and spaces; make full-width forms and capital letters plain small ones."""
-    plain = unicodedata.normalize("NFKC", text).lower()
-    return "".join(char for char in plain if unicodedata.category(char)[0] in "LMN")
+@dataclass
+class _Tally:
+    errors: Errors = field(default_factory=Errors)
+    audio_seconds: float = 0.0
+    recognition_seconds: float = 0.0
 
+    def add(self, errors: Errors, audio_seconds: float, recognition_seconds: float) -> None:
+        self.errors += errors
+        self.audio_seconds += audio_seconds
+        self.recognition_seconds += recognition_seconds
 
-def count_errors(reference: str, recognized: str) -> Errors:
-    """Compare one sentence with its reference, both normalised first."""
-    expected, found = normalize(reference), normalize(recognized)
-    kinds = [edit.tag for edit in Levenshtein.editops(expected, found)]
-    return Errors(
-        substitutions=kinds.count("replace"),
-        deletions=kinds.count("delete"),
-        insertions=kinds.count("insert"),
-        characters=len(expected),
-        sentences=1,
-        correct_sentences=int(not kinds),
-    )
+    def result(self, name: str) -> Result:
+        return Result(name, self.errors, self.audio_seconds, self.recognition_seconds)
 
 
 def read_manifest(path: Path, root: Path | None = None) -> Iterator[Utterance]:
     """Read a manifest line by line.
 
     Args:
-        path: the manifest.
+        path: the manifest, or a Kaldi data folder.
         root: what its audio paths are relative to; None is the manifest's own folder.
 
     Raises:
-        ValueError: a line is no JSON object, or lacks a field; the error names file and line.
+        ManifestUnknown: it is in no format known.
+        ValueError: a line cannot be read; the error names file and line.
     """
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            audio = (root or path.parent) / entry["audio_filepath"]
-            yield Utterance(str(entry.get("id", audio.stem)), audio, str(entry["text"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}, line {number}: {error!r}") from error
+    for entry in read_entries(path, root):
+        if isinstance(entry, Problem):
+            raise ValueError(str(entry))
+        yield Utterance(entry.id, entry.audio, entry.text, entry.speaker, entry.offset, entry.duration)
 
 
 def evaluate(
@@ -149,31 +139,45 @@ def evaluate(
     Raises:
         AsrError: a recording could not be read or recognised.
     """
-    errors = Errors()
-    audio_seconds = recognition_seconds = 0.0
+    total, speakers, confusions = _Tally(), dict[str, _Tally](), Confusions()
     for utterance in utterances:
-        audio = decode_audio(utterance.audio.read_bytes(), limits=_LIMITS)
+        audio = utterance.decode()
         begin = time.perf_counter()
         text = recognizer.transcribe(audio).spoken
-        recognition_seconds += time.perf_counter() - begin
-        audio_seconds += audio.seconds
-        found = count_errors(utterance.text, text)
-        errors += found
-        report(utterance, text, found)
-    return Result(name, errors, audio_seconds, recognition_seconds)
+        seconds = time.perf_counter() - begin
+        errors = count_errors(utterance.text, text)
+        total.add(errors, audio.seconds, seconds)
+        if utterance.speaker:
+            speakers.setdefault(utterance.speaker, _Tally()).add(errors, audio.seconds, seconds)
+        confusions.update(substitutions(utterance.text, text))
+        report(utterance, text, errors)
+    by_speaker = {speaker: tally.result(speaker) for speaker, tally in sorted(speakers.items())}
+    return replace(total.result(name), speakers=by_speaker, confusions=confusions)
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has taken so far (resident set), in MB; None where the system does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource  # Unix only
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def main(
-    manifests: Annotated[list[Path], typer.Argument(help="JSON lines: id, audio_filepath, text", exists=True)],
+    manifests: Annotated[list[Path], typer.Argument(help="JSON lines or Kaldi folders", exists=True)],
     root: Annotated[Path | None, typer.Option(help="what audio paths are relative to; default: the manifest")] = None,
     model: Annotated[Path | None, typer.Option(help="model folder; default: the embedded one")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads", min=1)] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, not a table")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, not tables")] = False,
     show_errors: Annotated[bool, typer.Option("--errors", help="print each sentence that has errors")] = False,
+    speakers: Annotated[bool, typer.Option(help="a line for every speaker")] = False,
+    confusions: Annotated[int, typer.Option(help="so many of the most frequent confusions", min=0)] = 10,
     hotwords: Annotated[Path | None, typer.Option(help="list of hotwords, one a line", exists=True)] = None,
     tiers: Annotated[list[Tier] | None, typer.Option("--tier", help="only this way for hotwords; repeat it")] = None,
 ) -> None:
-    """Measure character error rate, sentence accuracy and real-time factor on manifests; or what hotwords gain."""
+    """Measure character error rate, sentence accuracy, speed and memory on manifests; or what hotwords gain."""
     recognizer = open_recognizer(model, threads=threads)
     if hotwords:
         _hotword_main(recognizer, manifests, root, hotwords, frozenset(tiers or Tier), as_json, show_errors)
@@ -183,11 +187,21 @@ def main(
         if show_errors and errors.cer:
             typer.echo(f"{utterance.id}\t{errors.cer:.1%}\n  {normalize(utterance.text)}\n  {text}", err=True)
 
-    results = [evaluate(recognizer, read_manifest(path, root), name=str(path), report=report) for path in manifests]
+    try:
+        results = [evaluate(recognizer, read_manifest(path, root), name=str(path), report=report) for path in manifests]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    memory = peak_memory_mb()
     if as_json:
-        typer.echo(json.dumps([{**result.to_dict(), "threads": threads} for result in results], indent=2))
-    else:
-        typer.echo(_table(results, threads))
+        sets = [result.to_dict() for result in results]
+        typer.echo(
+            json.dumps({"threads": threads, "peak_memory_mb": memory, "sets": sets}, ensure_ascii=False, indent=2)
+        )
+        return
+    typer.echo(_table(results, threads, speakers=speakers))
+    typer.echo(f"peak memory {memory:.0f} MB" if memory is not None else "peak memory not known on this system")
+    if confusions:
+        typer.echo(_confusion_table(results, confusions))
 
 
 def _hotword_main(
@@ -199,7 +213,7 @@ def _hotword_main(
     as_json: bool,
     show_errors: bool,
 ) -> None:
-    # It counts errors as this module does, and so imports it.
+    # It reads utterances as this module does, and so imports it.
     from asr.hotword_evaluation import evaluate_hotwords, table
 
     words = parse_strictly(hotwords.read_text(encoding="utf-8"), vocabulary=recognizer.vocabulary)
@@ -221,29 +235,44 @@ def _hotword_main(
         typer.echo(table(results))
 
 
-def _table(results: list[Result], threads: int) -> str:
+def _table(results: list[Result], threads: int, *, speakers: bool) -> str:
     rows: list[tuple[str, ...]] = [
         ("manifest", "sentences", "CER", "sub", "del", "ins", "exact", "audio s", f"RTF ({threads} thr)")
     ]
     for result in results:
-        errors = result.errors
-        counts = (errors.substitutions, errors.deletions, errors.insertions)
-        rows.append(
-            (
-                Path(result.name).name,
-                str(errors.sentences),
-                f"{errors.cer:.2%}",
-                *(f"{count / max(1, errors.characters):.2%}" for count in counts),
-                f"{errors.sentence_accuracy:.1%}",
-                f"{result.audio_seconds:.0f}",
-                f"{result.real_time_factor:.4f}",
-            )
-        )
+        rows.append(_row(Path(result.name).name, result))
+        if speakers:
+            rows += [_row(f"  {name}", speaker) for name, speaker in result.speakers.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in enumerate(cells))
         for cells in (list(zip(row, widths, strict=True)) for row in rows)
     )
+
+
+def _row(name: str, result: Result) -> tuple[str, ...]:
+    errors = result.errors
+    counts = (errors.substitutions, errors.deletions, errors.insertions)
+    return (
+        name,
+        str(errors.sentences),
+        f"{errors.cer:.2%}",
+        *(f"{count / max(1, errors.characters):.2%}" for count in counts),
+        f"{errors.sentence_accuracy:.1%}",
+        f"{result.audio_seconds:.0f}",
+        f"{result.real_time_factor:.4f}",
+    )
+
+
+def _confusion_table(results: list[Result], most: int) -> str:
+    """The characters of all sets together that were most often taken for another, with how both are read."""
+    together = sum((result.confusions for result in results), Confusions())
+    lines = [
+        f"{count:5}  {said} {lazy_pinyin(said, style=Style.TONE)[0]} → "
+        f"{found} {lazy_pinyin(found, style=Style.TONE)[0]}"
+        for (said, found), count in together.most_common(most)
+    ]
+    return "\n".join(["taken for another:", *lines]) if lines else "no character was taken for another"
 
 
 if __name__ == "__main__":

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from asr.audio import AudioLimits, decode_audio
 from asr.decoding import ALL_TIERS, Tier
-from asr.evaluate import Errors, Utterance, count_errors, normalize
+from asr.evaluate import Utterance
 from asr.hotwords import HotwordList
 from asr.recognizer import Recognizer
+from asr.scoring import Errors, count_errors, normalize
 from asr.transcript import Transcript
-
-_LIMITS = AudioLimits(max_bytes=2**30, max_seconds=4 * 3600.0, decode_timeout=600.0)
 
 
 @dataclass
@@ -110,7 +108,7 @@ def evaluate_hotwords(
     words = [normalize(hotword.word) for hotword in hotwords]
     warm = False
     for utterance in utterances:
-        audio = decode_audio(utterance.audio.read_bytes(), limits=_LIMITS)
+        audio = utterance.decode()
         if not warm:  # a list is made ready once, at its first use
             recognizer.transcribe(audio, hotwords, tiers=tiers)
             warm = True

@@ -12,6 +12,7 @@ from typing import Annotated, ParamSpec
 
 import typer
 
+from asr.manifests import ManifestUnknown
 from asr.training.checks import LIMITS
 from asr.training.errors import TrainingError
 from asr.training.preparation import HeldOut, Report
@@ -42,7 +43,7 @@ def _plainly(command: Callable[P, None]) -> Callable[P, None]:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
         try:
             command(*args, **kwargs)
-        except TrainingError as error:
+        except (TrainingError, ManifestUnknown) as error:
             typer.secho(str(error), fg=typer.colors.RED, err=True)
             raise typer.Exit(1) from error
 

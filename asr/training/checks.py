@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asr.errors import AsrError
+from asr.manifests import Entry, Place, Problem
 from asr.training.corpus import SAMPLE_RATE, Clip, Samples
-from asr.training.manifests import Entry, Place, Problem
 from asr.training.spoken import spoken_form
 
 

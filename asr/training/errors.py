@@ -1,4 +1,5 @@
 """Everything that can keep the recipe from going on. These reach the person at the shell, never a user of the app.
+A list in an unknown format is `asr.manifests.ManifestUnknown`.
 
 TrainingError
 ├── ManifestUnknown     a list of recordings is in no format known here
@@ -13,10 +14,6 @@ from __future__ import annotations
 
 class TrainingError(Exception):
     """Preparing, training or exporting cannot go on; the message says what to do."""
-
-
-class ManifestUnknown(TrainingError):
-    """A file is no list of recordings in a format known here; the message names it and the formats."""
 
 
 class NothingToLearn(TrainingError):

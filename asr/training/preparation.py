@@ -17,10 +17,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from asr.manifests import Entry, Problem, read_entries
 from asr.training.checks import LIMITS, Accepted, Checker, CheckLimits
 from asr.training.cmvn import CmvnStatistics
 from asr.training.errors import NothingToLearn
-from asr.training.manifests import Entry, Problem, read_entries
 from asr.training.spoken import spoken_form
 
 SPECIAL_TOKENS = ("<blank>", "<s>", "</s>")
@@ -116,7 +116,7 @@ def prepare(
     """Check recordings and texts, and write what training reads.
 
     Args:
-        sources: manifests or Kaldi folders, see ``asr.training.manifests``.
+        sources: manifests or Kaldi folders, see ``asr.manifests``.
         out: folder to write; files of the same names are replaced.
         root: what relative audio paths are relative to; None is each manifest's folder.
         vocabulary: characters that the model can write; None makes a new tokens.json of those that occur.

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from asr import Audio, Hotword, HotwordList, Recognizer, Tier, decode_audio, encode_wav, open_recognizer
 from asr.engines.onnx_engine import OnnxEngine
 from asr.errors import ModelFileMissing
-from asr.evaluate import count_errors, evaluate, main, read_manifest
+from asr.evaluate import evaluate, main, read_manifest
 from asr.recognizer import EMBEDDED
+from asr.scoring import count_errors
 from asr.transcript import PLAIN
 from asr.vad import open_vad
 
@@ -201,24 +202,54 @@ def command() -> Typer:
     return app
 
 
-def test_evaluation_prints_a_table(command: Typer, data_dir: Path) -> None:
-    done = CliRunner().invoke(command, [str(data_dir / "speech" / "manifest.jsonl")])
+def test_evaluation_prints_a_line_for_each_set_and_speaker_and_what_was_confused(
+    command: Typer, data_dir: Path, clip: Audio, tmp_path: Path
+) -> None:
+    (tmp_path / "a.wav").write_bytes(encode_wav(clip))
+    line = {"key": "a", "source": "a.wav", "target": "您叫姜欣子电话是幺七七五三幺九七九八三", "spk": "wang"}
+    (tmp_path / "funasr.jsonl").write_text(json.dumps(line))
+    sets = [str(data_dir / "speech" / "manifest.jsonl"), str(tmp_path / "funasr.jsonl")]
+    done = CliRunner().invoke(command, [*sets, "--speakers"])
     assert done.exit_code == 0
-    heading, row = done.stdout.splitlines()
+    heading, *rows = done.stdout.splitlines()
     assert heading.split()[:3] == ["manifest", "sentences", "CER"]
-    assert row.split()[:2] == ["manifest.jsonl", "6"]
+    assert rows[0].split()[:2] == ["manifest.jsonl", "6"]
+    assert ["funasr.jsonl", "1"] in [row.split()[:2] for row in rows]
+    assert ["wang", "1"] in [row.split()[:2] for row in rows]
+    assert any(row.startswith("peak memory ") for row in rows)
+    assert any("您 nín → 我 wǒ" in row for row in rows)
 
 
 def test_evaluation_prints_json_and_the_wrong_sentences(command: Typer, clip: Audio, tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(encode_wav(clip))
-    (tmp_path / "some.jsonl").write_text('{"id": "a", "audio_filepath": "a.wav", "text": "完全不同"}')
+    (tmp_path / "some.jsonl").write_text('{"id": "a", "audio_filepath": "a.wav", "text": "完全不同", "voice": "li"}')
     done = CliRunner().invoke(command, [str(tmp_path / "some.jsonl"), "--json", "--errors"])
     assert done.exit_code == 0
-    (result,) = json.loads(done.stdout)
+    report = json.loads(done.stdout)
+    (result,) = report["sets"]
     assert result["characters"] == 4
     assert result["cer"] > 1.0
-    assert result["threads"] == 1
+    assert sum(confusion["count"] for confusion in result["confusions"]) == result["substitutions"]
+    assert [(one["name"], one["cer"]) for one in result["speakers"]] == [("li", result["cer"])]
+    assert report["threads"] == 1
+    assert 50 < report["peak_memory_mb"] < 4000
     assert "完全不同" in done.stderr
+
+
+def test_a_broken_line_of_a_manifest_is_said_without_a_traceback(command: Typer, tmp_path: Path) -> None:
+    (tmp_path / "some.jsonl").write_text('{"id": "a", "text": "完全不同"}')
+    done = CliRunner().invoke(command, [str(tmp_path / "some.jsonl")])
+    assert done.exit_code == 2
+    assert isinstance(done.exception, SystemExit)
+    assert "some.jsonl:1" in done.stderr.replace("\n", "").replace("│", "").replace(" ", "")
+
+
+def test_a_stretch_of_a_recording_is_measured_alone(recognizer: Recognizer, clip: Audio, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(encode_wav(clip))
+    line = {"id": "a", "audio_filepath": "a.wav", "text": "我叫姜欣子", "offset": 0.5, "duration": 1.0}
+    (tmp_path / "some.jsonl").write_text(json.dumps(line))
+    result = evaluate(recognizer, read_manifest(tmp_path / "some.jsonl"))
+    assert result.audio_seconds == 1.0
 
 
 def test_a_hotword_changes_the_very_next_transcript(recognizer: Recognizer, clip: Audio) -> None:

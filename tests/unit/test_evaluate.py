@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.evaluate import Errors, Result, count_errors, normalize, read_manifest
+from asr.evaluate import Result, read_manifest
+from asr.scoring import Errors, count_errors, normalize, substitutions
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,13 @@ def test_audio_lies_beside_the_manifest_or_under_the_root(tmp_path: Path) -> Non
     assert [utterance.audio for utterance in read_manifest(manifest, Path("/data"))] == [Path("/data/x/a.wav")]
 
 
+def test_characters_taken_for_another_are_listed() -> None:
+    assert list(substitutions("骨科，医生", "古科一生好")) == [("骨", "古"), ("医", "一")]
+
+
 @pytest.mark.parametrize("line", ["not json", '{"id": "a"}', "[1]"])
 def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     manifest = tmp_path / "some.jsonl"
     manifest.write_text(f'{{"audio_filepath": "a.wav", "text": "一"}}\n{line}\n')
-    with pytest.raises(ValueError, match="line 2"):
+    with pytest.raises(ValueError, match=r"some\.jsonl:2: "):
         list(read_manifest(manifest))

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from asr.folder import ModelFolder
 from asr.frontend import WavFrontend
+from asr.manifests import Entry, ManifestUnknown, Problem, read_entries
 from asr.training import __main__ as command
 from asr.training.corpus import SAMPLE_RATE, read_manifest
-from asr.training.errors import ManifestUnknown, NothingToLearn
-from asr.training.manifests import Entry, Problem, read_entries
+from asr.training.errors import NothingToLearn
 from asr.training.preparation import HeldOut, prepare
 from asr.training.spoken import spoken_form
 

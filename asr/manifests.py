@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asr.training.errors import ManifestUnknown
-
 _ID_FIELDS = ("id", "key", "utt", "utt_id")
 _AUDIO_FIELDS = ("audio_filepath", "source", "wav", "audio")
 _TEXT_FIELDS = ("text", "target", "txt")
 _SPEAKER_FIELDS = ("speaker", "speaker_id", "spk", "voice")
+
+
+class ManifestUnknown(ValueError):
+    """A file is no list of recordings in a format known here; the message names it and the formats."""
 
 
 @dataclass(frozen=True)
