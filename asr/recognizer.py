@@ -10,14 +10,16 @@ import numpy as np
 import soxr
 
 from asr.audio import SAMPLE_RATE, Audio
-from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier
+from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier, WordRescorer, decode_greedily
 from asr.engines import Engine, Heard, open_engine
 from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
+from asr.lm import NgramModel, open_language_model
 from asr.transcript import FORMATTED, Formatting, Segment, Token, Transcript
 from asr.vad import SpeechSpan, VoiceActivityDetector, VoiceActivityStream, open_vad
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
+LANGUAGE_FILE = "language.npz"
 
 _MAX_SEGMENT = 10.0  # seconds; the embedded model learned from short sentences, and errs more on longer ones
 _MIN_CONFIDENCE = 0.15  # mean over a segment; noise mostly gets no tokens at all, and the odd one was below this
@@ -36,6 +38,7 @@ class Recognizer:
         *,
         min_confidence: float = _MIN_CONFIDENCE,
         hotword_settings: HotwordSettings | None = None,
+        language: NgramModel | None = None,
     ) -> None:
         """Put the parts together; `open_recognizer` loads them from folders.
 
@@ -44,11 +47,14 @@ class Recognizer:
             engine: recognises it.
             min_confidence: a segment whose tokens' mean confidence is below this is taken for noise and left out.
             hotword_settings: how hotwords are weighed; None is what was chosen on the hotword set.
+            language: which words are likely; None leaves the choice of every character to the engine alone.
         """
         self._vad = vad
         self._engine = engine
         self._min_confidence = min_confidence
-        self._decoder = HotwordDecoder(engine.units, hotword_settings)
+        self._decoder = HotwordDecoder(
+            engine.units, hotword_settings, WordRescorer(language, engine.units) if language else None
+        )
 
     @property
     def model_name(self) -> str:
@@ -156,12 +162,10 @@ class Recognizer:
     def _decode(
         self, span: SpeechSpan, heard: Heard, hotwords: HotwordList, tiers: frozenset[Tier], formatting: Formatting
     ) -> Segment | None:
-        tokens, changes = self._decoder.decode(heard.posteriors, offset=span.start)
-        # Asked of what the model alone heard: a hotword must not bring noise to life.
-        if not self._is_speech(tokens):
+        # Asked of what the engine alone heard: neither a likely word nor a hotword must bring noise to life.
+        if not self._is_speech(decode_greedily(heard.posteriors, self._engine.units)):
             return None
-        if hotwords:
-            tokens, changes = self._decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers)
+        tokens, changes = self._decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers)
         return Segment(span.start, span.end, tokens, changes)
 
     def _is_speech(self, tokens: tuple[Token, ...]) -> bool:
@@ -174,7 +178,8 @@ def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = Non
     """Load a recogniser.
 
     Args:
-        model_dir: folder of a model, as `asr.engines.open_engine` takes it; None is the embedded one.
+        model_dir: folder of a model, as `asr.engines.open_engine` takes it; None is the embedded one, with its
+            language model. A folder may hold one too, as `language.npz`.
         vad_dir: folder of an FSMN-VAD; None is the embedded one.
         threads: CPU threads used for one recording.
 
@@ -182,9 +187,11 @@ def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = Non
         ModelFileMissing: the error names the folder looked in and the file missing.
         ModelInvalid: a file cannot be used; the error says which and why.
     """
+    language = EMBEDDED / "language" / LANGUAGE_FILE if model_dir is None else model_dir / LANGUAGE_FILE
     return Recognizer(
         open_vad(vad_dir or EMBEDDED / "vad", threads=threads),
         open_engine(model_dir or EMBEDDED / "paraformer", threads=threads),
+        language=open_language_model(language) if model_dir is None or language.is_file() else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Decoding with hotwords: greedy candidates, then the lattice search, then what is found by sound.
+"""Decoding: greedy candidates, what a language model makes of them, and the hotwords put in by lattice and by sound.
 
 A list is made ready once and kept under its digest, so that a call costs only its search.
 """
@@ -19,6 +19,7 @@ from asr.decoding.automaton import HotwordScorer, Match, Pattern
 from asr.decoding.beam import BeamSettings, Scorer, search
 from asr.decoding.greedy import NOT_TEXT, UNKNOWN, Candidates, rank, tokens_of
 from asr.decoding.phonetic import PhoneticSettings, PhoneticWords, SoundMatch, SoundTable, crowding, exact_aliases
+from asr.decoding.words import WordRescorer
 from asr.hotwords import DEFAULT_WEIGHT, EMPTY, Hotword, HotwordList
 from asr.posteriors import Posteriors
 from asr.transcript import Alternative, Change, Token, join_texts
@@ -49,13 +50,22 @@ class HotwordSettings:
 class HotwordDecoder:
     """Posteriors to tokens, for one vocabulary. Keeps nothing between calls but lists made ready; threads may share it.
 
-    With an empty list the result is that of greedy decoding, exactly.
+    With an empty list and no language model the result is that of greedy decoding, exactly.
     """
 
-    def __init__(self, units: tuple[str, ...], settings: HotwordSettings | None = None) -> None:
-        """Take the vocabulary: the text of each of the model's units."""
+    def __init__(
+        self, units: tuple[str, ...], settings: HotwordSettings | None = None, language: WordRescorer | None = None
+    ) -> None:
+        """Prepare for one vocabulary.
+
+        Args:
+            units: the text of each of the model's units.
+            settings: how hotwords are weighed; None is what was chosen on the hotword set.
+            language: what knows which words are likely; None leaves every position to itself.
+        """
         self._units = units
         self._settings = settings or HotwordSettings()
+        self._language = language
         self._lists: OrderedDict[str, _Ready] = OrderedDict()
         self._lock = Lock()
 
@@ -76,12 +86,18 @@ class HotwordDecoder:
             tiers: the ways that may be taken.
 
         Returns:
-            The tokens in order of time, and which hotwords were put where greedy decoding had something else.
+            The tokens in order of time, and which hotwords were put where something else stood without them.
         """
         ranked = rank(posteriors, self._units)
-        tokens = tokens_of(ranked, posteriors, self._units, offset=offset)
+        told = posteriors
+        if self._language:
+            told = self._language.rescore(ranked, posteriors)
+            ranked = rank(told, self._units)
+        tokens = tokens_of(ranked, told, self._units, offset=offset)
         if not hotwords or not tokens:
             return tokens, ()
+        # A hotword is what a general language model does not expect: it needs only have been heard.
+        posteriors = replace(posteriors, log_probs=np.maximum(posteriors.log_probs, told.log_probs))
         ready = self._ready(hotwords)
         line = _Line(list(tokens), [candidates.units[0] for candidates in ranked])
         if Tier.LATTICE in tiers:

@@ -15,6 +15,7 @@ import typer
 from asr.manifests import ManifestUnknown
 from asr.training.checks import LIMITS
 from asr.training.errors import TrainingError
+from asr.training.language import make_language_model
 from asr.training.preparation import HeldOut, Report
 from asr.training.preparation import prepare as prepare_recordings
 from asr.training.recipe import Recipe, Workshop
@@ -106,6 +107,16 @@ def train(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> N
 def export(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("work")) -> None:
     """Write the ONNX files, fp32 and int8, unless int8 recognises worse."""
     _workshop(config, data, work).export(out)
+
+
+@app.command()
+@_plainly
+def language(
+    out: Annotated[Path, typer.Argument(help="file to write: a model folder's language.npz")],
+    tokens: Annotated[Path, typer.Option(help="folder of the tokens.json whose characters the model may use")],
+) -> None:
+    """Make the language model that the search uses."""
+    make_language_model(json.loads((tokens / "tokens.json").read_text(encoding="utf-8")), out)
 
 
 @app.command(name="all")
