@@ -13,7 +13,9 @@
     │   └── DecoderMissing       this format needs ffmpeg, and there is none
     ├── ModelError               a model folder cannot be used
     │   ├── ModelFileMissing     a file is not there
-    │   └── ModelInvalid         a file is there and is wrong
+    │   ├── ModelInvalid         a file is there and is wrong
+    │   └── EngineMissing        a package that this model's engine needs is not installed
+    ├── EngineUnreachable        the server that recognises does not answer
     ├── HotwordsInvalid          a list of hotwords breaks its rules
     └── RecognitionFailed        the model failed on a recording that was fine
 
@@ -115,6 +117,18 @@ class ModelInvalid(ModelError):
     """A model file is damaged or of a kind not known here; fetch it again or choose another folder."""
 
     code = "model_invalid"
+
+
+class EngineMissing(ModelError):
+    """A package that this model's engine needs is not installed; the message names the file of requirements."""
+
+    code = "engine_missing"
+
+
+class EngineUnreachable(AsrError):
+    """The server that recognises speech for this one does not answer; try again, or check its address."""
+
+    code = "engine_unreachable"
 
 
 class HotwordsInvalid(AsrError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +59,11 @@ class ModelFolder:
             raise self.invalid(file, "it is not a list of strings")
         return tuple(tokens)
 
-    def session(self, *names: str, threads: int = 1) -> onnxruntime.InferenceSession:
-        """Open the first ONNX file of `names` on the CPU; raises ModelFileMissing, ModelInvalid."""
+    def session(self, *names: str, threads: int = 1, any_length: bool = False) -> onnxruntime.InferenceSession:
+        """Open the first ONNX file of `names` on the CPU; raises ModelFileMissing, ModelInvalid.
+
+        With `any_length` the second dimension of the input `hotword` may be of any size, whatever the file says.
+        """
         file = self.find(*names)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -69,7 +73,8 @@ class ModelFolder:
         # A waiting thread that spins takes a core from the other conversations.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            source = _any_length(file.read_bytes()) if any_length else str(file)
+            return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         # onnxruntime's errors share no base class of their own: InvalidProtobuf, InvalidGraph, Fail, NotImplemented...
         except Exception as error:
             raise self.invalid(file, "onnxruntime cannot load it") from error
@@ -99,3 +104,22 @@ class ModelFolder:
             file=file.name,
             reason=reason,
         )
+
+
+# How an ONNX file declares the input `hotword` (ValueInfoProto, onnx.proto3): a name, then a type with the kind of
+# number and a shape, whose second dimension is a number (field 1, `dim_value`).
+_HOTWORD_LENGTH = re.compile(
+    rb"\x0a\x07hotword\x12.\x0a.\x08.\x12.\x0a(?:\x00|\x02[\x08\x12].|.\x12.[a-zA-Z_]{1,30})\x0a\x02(\x08.)", re.DOTALL
+)
+
+
+def _any_length(model: bytes) -> bytes:
+    """Free the length of a word in FunASR's hotword encoder.
+
+    Its exporter fixes it to 10 units, though the LSTM behind it reads any number. The dimension becomes one without a
+    size: an empty `dim_param` (field 2) in the place of the number, as long in bytes.
+    """
+    declared = _HOTWORD_LENGTH.search(model)
+    if declared is None:
+        return model
+    return model[: declared.start(1)] + b"\x12\x00" + model[declared.end(1) :]

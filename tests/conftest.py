@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def data_dir() -> Path:
     """tests/data: the recordings and broken files that several tests use."""
     return TESTS / "data"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny random model of a kind, made when it is first asked for."""
+    pytest.importorskip("funasr")
+    from tests.tiny_models import make
+
+    root = tmp_path_factory.mktemp("tiny")
+    return lru_cache(lambda kind: make(kind, root / kind))

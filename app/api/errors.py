@@ -33,7 +33,15 @@ from app.errors import (
     UploadTimeout,
     UploadTooLarge,
 )
-from asr.errors import AsrError, AudioError, AudioTooLarge, DecoderMissing, HotwordsInvalid, ModelError
+from asr.errors import (
+    AsrError,
+    AudioError,
+    AudioTooLarge,
+    DecoderMissing,
+    EngineUnreachable,
+    HotwordsInvalid,
+    ModelError,
+)
 from bot import BotError
 
 log = structlog.get_logger(__name__)
@@ -55,6 +63,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (AudioError, 422),
     (HotwordsInvalid, 422),
     (ModelError, 503),
+    (EngineUnreachable, 503),
     (AppError, 500),
     (AsrError, 500),
     (BotError, 500),
