@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -165,7 +166,11 @@ class Recognizer:
         # Asked of what the engine alone heard: neither a likely word nor a hotword must bring noise to life.
         if not self._is_speech(decode_greedily(heard.posteriors, self._engine.units)):
             return None
-        tokens, changes = self._decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers)
+        alone = cache(heard.alone) if heard.alone else None
+        tokens, changes = self._decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers, alone=alone)
+        biased = any(change.tier == Tier.BIAS for change in changes)
+        if alone and biased and not self._is_speech(decode_greedily(alone(), self._engine.units)):
+            return None
         return Segment(span.start, span.end, tokens, changes)
 
     def _is_speech(self, tokens: tuple[Token, ...]) -> bool:

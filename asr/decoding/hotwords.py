@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -76,6 +76,7 @@ class HotwordDecoder:
         *,
         offset: float = 0.0,
         tiers: frozenset[Tier] = ALL_TIERS,
+        alone: Callable[[], Posteriors] | None = None,
     ) -> tuple[tuple[Token, ...], tuple[Change, ...]]:
         """Decode one segment.
 
@@ -84,6 +85,8 @@ class HotwordDecoder:
             hotwords: the words to expect.
             offset: seconds from the start of the audio to that of the segment.
             tiers: the ways that may be taken.
+            alone: what the model hears without these words, when `posteriors` are already biased towards them; asked
+                only when one of them is in the text.
 
         Returns:
             The tokens in order of time, and which hotwords were put where something else stood without them.
@@ -100,6 +103,8 @@ class HotwordDecoder:
         posteriors = replace(posteriors, log_probs=np.maximum(posteriors.log_probs, told.log_probs))
         ready = self._ready(hotwords)
         line = _Line(list(tokens), [candidates.units[0] for candidates in ranked])
+        if alone is not None:
+            ready.credit(line, ranked, alone)
         if Tier.LATTICE in tiers:
             ready.search(line, ranked, posteriors)
         if Tier.PHONETIC in tiers:
@@ -129,6 +134,7 @@ class _Edit:
     word: str
     tier: Tier
     tokens: tuple[Token, ...]
+    heard: str | None = None  # None is what the line says
 
 
 class _Line:
@@ -163,7 +169,7 @@ class _Line:
         done = 0
         for edit in sorted(self.edits, key=lambda edit: edit.start):
             tokens += self.tokens[done : edit.start]
-            heard = self.written(edit.start, edit.end)
+            heard = self.written(edit.start, edit.end) if edit.heard is None else edit.heard
             changes.append(Change(edit.word, len(tokens), len(tokens) + len(edit.tokens), heard, str(edit.tier)))
             tokens += edit.tokens
             done = edit.end
@@ -178,11 +184,31 @@ class _Ready:
     ) -> None:
         self._units = units
         self._settings = settings
+        self._index = sounds.unit_index
         self._by_word = {hotword.word: hotword for hotword in hotwords}
         self._scorer = HotwordScorer(list(_patterns(hotwords, sounds.unit_index, settings.bonus)))
         self._phonetic = PhoneticWords(hotwords, sounds, settings.phonetic)
         self._aliases = exact_aliases(hotwords)
         self._longest_alias = max(map(len, self._aliases), default=0)
+
+    @cached_property
+    def _words(self) -> HotwordScorer:
+        """Finds every word that can be written, whatever its weight."""
+        spelled = [(word, spell(word, self._index)) for word in self._by_word]
+        return HotwordScorer([Pattern(word, units, float(len(units))) for word, units in spelled if units])
+
+    def credit(self, line: _Line, ranked: Sequence[Candidates], alone: Callable[[], Posteriors]) -> None:
+        """Find the words that are there because the model was told of them."""
+        matches = self._words.find(line.units)
+        if not matches:
+            return
+        heard = {candidates.row: self._units[candidates.units[0]] for candidates in rank(alone(), self._units)}
+        for match in matches:
+            rows = [candidates.row for candidates in ranked[match.start : match.end]]
+            before = join_texts(heard[row] for row in rows if row in heard)
+            if before != line.written(match.start, match.end):
+                tokens = tuple(line.tokens[match.start : match.end])
+                line.edits.append(_Edit(match.start, match.end, match.word, Tier.BIAS, tokens, before))
 
     def search(self, line: _Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
         """Let the lattice search put words in."""
@@ -193,7 +219,9 @@ class _Ready:
         for match in self._scorer.find(chosen):
             span = range(match.start, match.end)
             hotword = self._by_word[match.word]
-            if all(chosen[i] == line.units[i] for i in span) or line.in_context(hotword, match.start, match.end):
+            if all(chosen[i] == line.units[i] for i in span) or not line.free(match.start, match.end):
+                continue
+            if line.in_context(hotword, match.start, match.end):
                 continue
             bonus = self._settings.bonus * hotword.weight / DEFAULT_WEIGHT
             tokens = []

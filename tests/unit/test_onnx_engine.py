@@ -248,13 +248,28 @@ def test_an_onnx_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         OnnxEngine(write_funasr(tmp_path, rename={"logits": "scores"}))
 
 
-def test_a_model_that_wants_hotwords_is_refused_when_it_is_opened(tmp_path: Path) -> None:
-    folder = write_funasr(tmp_path)
+def asks_for(folder: Path, name: str) -> None:
     graph = onnx.load(str(folder / "model.onnx"))
-    graph.graph.input.append(tensor("bias_embed", TensorProto.FLOAT, "B", "H", 512))
+    graph.graph.input.append(tensor(name, TensorProto.FLOAT, "B", "H", 512))
     onnx.save(graph, str(folder / "model.onnx"))
-    with pytest.raises(ModelInvalid, match="bias_embed"):
-        OnnxEngine(folder)
+
+
+def test_a_model_that_wants_hotwords_needs_their_encoder(tmp_path: Path) -> None:
+    asks_for(write_funasr(tmp_path), "bias_embed")
+    with pytest.raises(ModelFileMissing, match=r"no model_eb_quant\.onnx or model_eb\.onnx"):
+        OnnxEngine(tmp_path)
+
+
+def test_a_model_that_wants_hotwords_needs_a_unit_for_none(tmp_path: Path) -> None:
+    asks_for(write_funasr(tmp_path, units=["<blank>", *UNITS[3:], "四", "五"]), "bias_embed")
+    with pytest.raises(ModelInvalid, match="has no <s>"):
+        OnnxEngine(tmp_path)
+
+
+def test_a_model_that_wants_something_unknown_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    asks_for(write_funasr(tmp_path), "speaker")
+    with pytest.raises(ModelInvalid, match="speaker"):
+        OnnxEngine(tmp_path)
 
 
 def test_a_vocabulary_of_another_size_fails_clearly(tmp_path: Path) -> None:
