@@ -56,7 +56,7 @@ class ActionRunner:
         action = self._domain.actions[call.action]
         record = action.record
         if action.do == "add":
-            self._records.add(record, call.key, call.values, now)
+            self._records.add(record, call.key, call.values, now, (action.items, call.items))
         elif action.do == "find":
             return self._records.find(record, {name: call.values[name] for name in action.match}, now)
         else:

@@ -5,15 +5,18 @@ A course lives as long as one call of the policy. Nothing outside it changes: it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 from bot.decision import ActionCall, Decision
-from bot.domain import Domain, Task
+from bot.domain import Domain, ListOf, Step, Task
 from bot.filling import Filling
+from bot.items import close_entry, due_values, open_entry, values_of
 from bot.nlu import Understanding
 from bot.slots.date import day_problem
 from bot.state import DialogueState, Frame, Question
+from bot.turn import Table
 from bot.wording import Wording
 
 MAX_ASKED = 3
@@ -30,6 +33,7 @@ class Course:
         self.state = state
         self.heard = heard
         self._said: list[str] = []
+        self._cards: list[Table] = []
 
     @property
     def today(self) -> date:
@@ -52,6 +56,10 @@ class Course:
     def say_text(self, text: str) -> None:
         """Add a text that is no phrase: the help of a slot."""
         self._said.append(text)
+
+    def show(self, *tables: Table) -> None:
+        """Add tables to what is shown with the answer."""
+        self._cards += tables
 
     def acknowledge(self, filling: Filling) -> None:
         """Repeat what was filled and what was changed."""
@@ -92,7 +100,11 @@ class Course:
             return self.end()
         frame = self.frame = self.without_what_is_over(frame)
         task = self.domain.tasks[frame.task]
+        if task.items:
+            frame = self.frame = self._fill_list(task, task.items, frame)
         missing = missing_slots(task, frame)
+        if not missing and task.items and not frame.closed:
+            return self.ask(Question("more"))
         if not missing:
             return self.ask(Question("summary")) if task.summary else self.act(frame)
         if self.domain.slots[missing[0]].type == "record" and not frame.options:
@@ -101,12 +113,35 @@ class Course:
             )
         return self.ask(Question("slot", missing[0]))
 
+    def _fill_list(self, task: Task, items: ListOf, frame: Frame) -> Frame:
+        """Put the open entry away, aloud, and see whether there may be so few or so many."""
+        if open_entry(task, frame) and not missing_in_entry(task, frame):
+            frame = self.put_away(task, frame)
+        if frame.closed and len(frame.items) < items.least:
+            self.say("items_few", label=items.label, least=str(items.least))
+            return replace(frame, closed=False)
+        if not frame.closed and len(frame.items) >= items.most:
+            self.say("items_full", label=items.label, most=str(items.most))
+            return replace(frame, closed=True)
+        return frame
+
+    def put_away(self, task: Task, frame: Frame) -> Frame:
+        """Return the frame with its open entry among the finished ones, and say so."""
+        changed = frame.at is not None
+        frame, index = close_entry(task, frame)
+        shown = self.wording.item(task, frame.items[index], self.today)
+        self.say("item_changed" if changed else "item_added", number=str(index + 1), item=shown)
+        return frame
+
     def act(self, frame: Frame) -> Decision:
         """Have the action of the frame's task run with the values that matter."""
         task = self.domain.tasks[frame.task]
         due = {step.slot for step in task.due(frame.values)}
         values = {name: value for name, value in frame.values.items() if name in due}
-        return Decision(self.state, self._lead(), run=ActionCall(frame.task, task.action, frame.key, values))
+        items = tuple(due_values(task.items, entry) for entry in frame.items) if task.items else ()
+        return Decision(
+            self.state, self._lead(), run=ActionCall(frame.task, task.action, frame.key, values, items=items)
+        )
 
     def _lead(self) -> tuple[str, ...]:
         lead = "".join(self._said)
@@ -151,22 +186,40 @@ class Course:
             return self.advance()
         if question.kind == "summary":
             self.say("stuck_summary")
+        elif question.kind == "more":
+            self.say("stuck_more", label=self._list_label())
         else:
             self.say("stuck", label=self.domain.slots[question.slot].label)
         return self.end(put=False)
+
+    def _list_label(self) -> str:
+        items = self.domain.tasks[self.frame.task].items if self.frame else None
+        return items.label if items else ""
 
     def end(self, *, put: bool = True) -> Decision:
         """Return the decision: what was said, and the present question unless `put` is False."""
         bubbles = self.wording.question(self.state, self.today) if put else ()
         lead = "".join(self._said)
         texts = (lead + bubbles[0],) if len(bubbles) == 1 else (*((lead,) if lead else ()), *bubbles)
-        return Decision(self.state, texts, self.wording.buttons(self.state.question, self.state.frame))
+        buttons = self.wording.buttons(self.state.question, self.state.frame)
+        return Decision(self.state, texts, buttons, cards=tuple(self._cards))
 
 
 def missing_slots(task: Task, frame: Frame) -> list[str]:
-    """Return the slots that have still to be asked for, in order."""
+    """Return the slots that have still to be asked for, in order: an entry that was begun comes first."""
+    steps = [step for step in task.due(frame.values) if not step.late or frame.closed or not task.items]
+    return [*missing_in_entry(task, frame), *_missing(steps, frame)]
+
+
+def missing_in_entry(task: Task, frame: Frame) -> list[str]:
+    """Return the slots that the open entry of the task's list has still to be asked for; [] when none is open."""
+    entry = values_of(open_entry(task, frame))
+    return _missing(task.items.due(entry), frame) if task.items and entry else []
+
+
+def _missing(steps: Sequence[Step], frame: Frame) -> list[str]:
     return [
         step.slot
-        for step in task.due(frame.values)
+        for step in steps
         if step.need != "optional" and step.slot not in frame.slots and step.slot not in frame.skipped
     ]

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.state import DialogueState
-from bot.turn import QuickReply
+from bot.turn import QuickReply, Table
 
 
 @dataclass(frozen=True)
 class ActionCall:
     """An action to run: its name in the domain, the frame's values, and a key that is the same when it is retried.
 
+    `items` are the values of the entries of the task's list.
     With `slot` it is no action but the look-up of the records that this slot may be filled with.
     """
 
@@ -21,16 +22,18 @@ class ActionCall:
     key: str
     values: Mapping[str, str]
     slot: str = ""
+    items: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The next state, what to say, and the action to run first (then `Policy.finish` or `failed`)."""
+    """The next state, what to say and show, and the action to run first (then `Policy.finish` or `failed`)."""
 
     state: DialogueState
     texts: tuple[str, ...] = ()
     buttons: tuple[QuickReply, ...] = ()
     run: ActionCall | None = None
+    cards: tuple[Table, ...] = ()
 
     def remembered(self) -> Decision:
         """Return the same, with what is said kept in the state for a user who asks to hear it again."""

@@ -116,4 +116,10 @@ def _engine(path: Path) -> Engine:
 
 
 def _reply(decision: Decision, *actions: str) -> Reply:
-    return Reply(texts=decision.texts, quick_replies=decision.buttons, state=decision.state, actions=actions)
+    return Reply(
+        texts=decision.texts,
+        quick_replies=decision.buttons,
+        state=decision.state,
+        cards=decision.cards,
+        actions=actions,
+    )

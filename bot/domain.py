@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -50,6 +50,14 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "back_to": frozenset({"task"}),
     "which_record": frozenset(),
     "none_found": frozenset({"task"}),
+    "item_added": frozenset({"number", "item"}),
+    "item_changed": frozenset({"number", "item"}),
+    "item_removed": frozenset({"number", "item"}),
+    "item_dropped": frozenset(),
+    "item_missing": frozenset({"label"}),
+    "items_few": frozenset({"label", "least"}),
+    "items_full": frozenset({"label", "most"}),
+    "stuck_more": frozenset({"label"}),
 }
 """The phrases the policy speaks, each with the placeholders it may hold. A domain must have them all."""
 
@@ -57,7 +65,8 @@ PHRASES: Mapping[str, frozenset[str]] = {
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-_FILLED_IN = ("task", "count", "found")
+_FILLED_IN = ("task", "count", "found", "items", "entries")
+_LIST_INTENTS = ("remove", "finish")
 
 
 class Step(Strict):
@@ -65,12 +74,14 @@ class Step(Strict):
 
     `need`: a `required` slot is asked for until it is filled; an `offered` one once, and the user may pass; an
     `optional` one never, it is taken when it is said. `when` maps earlier slots to the values with which this one
-    matters: `when: {kind: 专家号}`. While it does not, the slot is neither asked for nor used.
+    matters: `when: {kind: 专家号}`. While it does not, the slot is neither asked for nor used. A `late` slot is asked
+    for when the task's list is complete.
     """
 
     slot: str
     need: Literal["required", "offered", "optional"] = "required"
     when: dict[str, Variants] = Field(default_factory=dict)
+    late: bool = False
 
 
 def _step(value: Any) -> Any:
@@ -78,55 +89,104 @@ def _step(value: Any) -> Any:
 
 
 class Record(Strict):
-    """A table: a column for each of `slots`. `show` is how a row is read out, `day` the date after which it is over."""
+    """A table: a column for each of `slots`. `show` is how a row is read out, `day` the date after which it is over.
+
+    `part_of` names the record whose rows have several of this one's: the entries of a list.
+    """
 
     slots: list[str] = Field(min_length=1)
     show: str
     day: str = ""
+    part_of: str = ""
 
 
 class Action(Strict):
     """What is done with a record when a task is finished.
 
-    `add` writes one with the task's values, `find` finds those whose `match` slots have them (`none` is said when
-    there are none), `change` gives the one that the task's slot of type record chose the values of `set`, `cancel`
-    cancels it.
+    `add` writes one with the task's values, and with `items` one of that record for each entry of its list. `find`
+    finds those whose `match` slots have them (`none` is said when there are none), `change` gives the one that the
+    task's slot of type record chose the values of `set`, `cancel` cancels it.
     """
 
     do: Literal["add", "find", "change", "cancel"]
     record: str
+    items: str = ""
     match: list[str] = Field(default_factory=list)
     set: list[str] = Field(default_factory=list)
     none: str = ""
 
 
+def _due(steps: Sequence[Step], values: Mapping[str, str]) -> list[Step]:
+    """Return the steps that matter with the values that are known."""
+    due: list[Step] = []
+    for step in steps:
+        known = {one.slot: values.get(one.slot) for one in due}
+        if all(known.get(slot) in wanted for slot, wanted in step.when.items()):
+            due.append(step)
+    return due
+
+
+Steps = Annotated[list[Annotated[Step, BeforeValidator(_step)]], Field(min_length=1)]
+
+
+class ListOf(Strict):
+    """A list that a task fills: the same slots over and over, until the user says that there are no more.
+
+    `ask` asks for the first entry, `more` for another one; `show` are the parts that an entry is read out by, put
+    together without those that hold an empty slot. An entry that does not name one of the slots in `carry` has it
+    from the entry before it in the same sentence. `least` and `most` bound the number of entries.
+    """
+
+    label: str = Field(min_length=1)
+    slots: Steps
+    ask: Variants
+    more: Variants
+    help: str
+    show: Variants
+    carry: list[str] = Field(default_factory=list)
+    buttons: list[str] = Field(default_factory=list)
+    least: int = Field(default=1, ge=0)
+    most: int = Field(default=40, ge=1, le=200)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all slots of an entry, in order."""
+        return tuple(step.slot for step in self.slots)
+
+    def due(self, values: Mapping[str, str]) -> list[Step]:
+        """Return the steps of an entry that matter with the values that are known."""
+        return _due(self.slots, values)
+
+
 class Task(Strict):
     """Something the bot gets done: the slots in the order they are asked, the summary to confirm, the action.
 
-    Without a summary nothing is confirmed: for a task that only looks something up; its `done` may hold {count} and
-    {found}. Of the summary, lines with a slot that is empty are left out; of `done`, the variants with one.
+    `items` is a list that is filled after the slots. Without a summary nothing is confirmed: for a task that only
+    looks something up; its `done` may hold {count} and {found}. With a list, both may hold {items} and {entries}, the
+    number of them. Of the summary, lines with a slot that is empty are left out; of `done`, the variants with one.
     """
 
     title: str
     intent: str
-    slots: list[Annotated[Step, BeforeValidator(_step)]] = Field(min_length=1)
+    slots: Steps
+    items: ListOf | None = None
     summary: str = ""
     action: str
     done: Variants
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all slots, in order."""
-        return tuple(step.slot for step in self.slots)
+        """The names of all slots, in order, those of the list's entries after the task's own."""
+        return (*(step.slot for step in self.slots), *(self.items.names if self.items else ()))
 
     def due(self, values: Mapping[str, str]) -> list[Step]:
-        """Return the steps that matter with the values that are known."""
-        due: list[Step] = []
-        for step in self.slots:
-            known = {one.slot: values.get(one.slot) for one in due}
-            if all(known.get(slot) in wanted for slot, wanted in step.when.items()):
-                due.append(step)
-        return due
+        """Return the task's own steps that matter with the values that are known."""
+        return _due(self.slots, values)
+
+    def offers(self, slot: str) -> bool:
+        """Whether the user may pass over a slot of the task or of its list."""
+        steps = (*self.slots, *(self.items.slots if self.items else ()))
+        return any(step.slot == slot and step.need == "offered" for step in steps)
 
     def always(self) -> set[str]:
         """Return the slots that are filled whenever the task is done."""
@@ -194,7 +254,8 @@ class Domain(Strict):
     def _refers_to_what_exists(self) -> Self:
         for name, task in self.tasks.items():
             _check_known(f"tasks.{name}.intent", task.intent, self.intents)
-            self._check_steps(name, task)
+            self._check_steps(f"tasks.{name}.slots", task.slots)
+            self._check_list(name, task)
             for key, text in (("summary", task.summary), *(("done", variant) for variant in task.done)):
                 check_placeholders(text, {*task.names, *_FILLED_IN}, f"tasks.{name}.{key}")
             if not any(placeholders(variant) <= {*task.always(), *_FILLED_IN} for variant in task.done):
@@ -221,8 +282,14 @@ class Domain(Strict):
             for slot in (*record.slots, *filter(None, [record.day])):
                 _check_known(f"records.{name}", slot, self.slots)
             check_placeholders(record.show, set(record.slots), f"records.{name}.show")
+            if record.part_of:
+                _check_known(f"records.{name}.part_of", record.part_of, self.records)
         for name, action in self.actions.items():
             _check_known(f"actions.{name}.record", action.record, self.records)
+            if action.items:
+                _check_known(f"actions.{name}.items", action.items, self.records)
+                if self.records[action.items].part_of != action.record:
+                    raise ValueError(f"actions.{name}.items: write `part_of: {action.record}` in that record")
             for slot in (*action.match, *action.set):
                 _check_known(f"actions.{name}", slot, dict.fromkeys(self.records[action.record].slots))
         for name, slot_model in self.slots.items():
@@ -231,10 +298,27 @@ class Domain(Strict):
                 for slot in slot_model.match:
                     _check_known(f"slots.{name}.match", slot, dict.fromkeys(self.records[slot_model.record].slots))
 
-    def _check_steps(self, name: str, task: Task) -> None:
+    def _check_list(self, name: str, task: Task) -> None:
+        where = f"tasks.{name}.items"
+        if task.items is None:
+            return
+        self._check_steps(f"{where}.slots", task.items.slots)
+        for slot in task.items.names:
+            if slot in {step.slot for step in task.slots}:
+                raise ValueError(f"{where}.slots: {slot} is a slot of the task itself; leave it out in one place")
+            if self.slots[slot].type in ("record", "text", "person"):
+                raise ValueError(f"{where}.slots: a {self.slots[slot].type} cannot stand in a list; use another type")
+        for slot in task.items.carry:
+            _check_known(f"{where}.carry", slot, dict.fromkeys(task.items.names))
+        for part in task.items.show:
+            check_placeholders(part, set(task.items.names), f"{where}.show")
+        for intent in _LIST_INTENTS:
+            _check_known(f"{where}: a list needs the intent", intent, self.intents)
+
+    def _check_steps(self, place: str, steps: Sequence[Step]) -> None:
         earlier: dict[str, object] = {}
-        for index, step in enumerate(task.slots):
-            where = f"tasks.{name}.slots.{index}"
+        for index, step in enumerate(steps):
+            where = f"{place}.{index}"
             _check_known(where, step.slot, self.slots)
             if step.slot in earlier:
                 raise ValueError(f"{where}: {step.slot} stands there twice; remove one")

@@ -36,9 +36,14 @@ class Filling:
         return not (used or self.problem or self.unsure)
 
 
-def fill(frame: Frame, slots: Sequence[str], heard: Understanding, asked: str) -> Filling:
-    """Put the mentions of `heard` into `frame`, slot by slot in the task's order; `asked` is the slot asked for."""
-    result = Filling(frame)
+def fill(
+    frame: Frame, slots: Sequence[str], heard: Understanding, asked: str, so_far: Filling | None = None
+) -> Filling:
+    """Put the mentions of `heard` into `frame`, slot by slot in the task's order; `asked` is the slot asked for.
+
+    What `so_far` tells of other slots is kept.
+    """
+    result = replace(so_far, frame=frame) if so_far else Filling(frame)
     for slot in slots:
         mentions = [mention for mention in heard.mentions if mention.slot == slot]
         if mentions:

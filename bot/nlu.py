@@ -15,6 +15,7 @@ from bot.slots import Mention
 from bot.slots.mention import negate, negation_pattern, pick
 from bot.slots.model import AFTER, Slot
 from bot.slots.readers import BARE, open_reader
+from bot.slots.record import find_place
 from bot.turn import Utterance
 
 _LABEL_SCORE = 0.9
@@ -28,7 +29,8 @@ class Understanding:
 
     `intents` are (name, confidence), the likeliest first; `mentions` the slot values found, in order; `labels` the
     slots that were named themselves (改日期); `correcting` whether the words are those of a correction. `coverage` is
-    the share of the characters that belong to mentions, 0 to 1.
+    the share of the characters that belong to mentions, 0 to 1. `place` is the entry of a list that is spoken of: its
+    number from 1, LAST, or "" for none.
     """
 
     intents: tuple[tuple[str, float], ...]
@@ -39,6 +41,7 @@ class Understanding:
     correcting: bool
     coverage: float
     now: datetime
+    place: str = ""
 
     @classmethod
     def of_nothing(cls, now: datetime) -> Understanding:
@@ -73,6 +76,7 @@ class Nlu:
             label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
         }
         self._label_sounds = SoundLexicon([label for label in self._labels if len(label) > 1])
+        self._has_lists = any(task.items for task in domain.tasks.values())
         self._matcher = IntentMatcher(domain)
         self._negation = negation_pattern(domain.words)
         self._correction = re.compile("|".join(map(re.escape, domain.words.corrections)))
@@ -85,6 +89,9 @@ class Nlu:
         if self._matcher.is_whole(heard):  # 是的 is a yes, whatever it may sound like besides
             mentions = [mention for mention in mentions if mention.confidence >= _WHOLE]
         intents = self._matcher.rank(heard, sounds, mentions)
+        place, span = find_place(heard, sounds) if self._has_lists else ("", (0, 0))
+        if place:
+            mentions = [one for one in mentions if one.end <= span[0] or one.start >= span[1]]
         if asked in self._bare:
             mentions = self._with_bare_name(heard, sounds, mentions, intents, asked, now)
         return Understanding(
@@ -96,6 +103,7 @@ class Nlu:
             correcting=bool(self._correction.search(heard.text)),
             coverage=_coverage(heard, mentions),
             now=now,
+            place=place,
         )
 
     def _mentions(self, heard: Heard, sounds: Sounds | None, asked: str, now: datetime) -> list[Mention]:

@@ -15,6 +15,7 @@ from bot.decision import Decision
 from bot.domain import Domain
 from bot.nlu import Understanding
 from bot.records import Found
+from bot.rules.items import correct_item, end_items, remove_item
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
 from bot.rules.records import choose_record, offer
 from bot.rules.talk import begin, cancel, digress, fallback, repeat, silence, small_talk
@@ -26,11 +27,14 @@ RULES: tuple[Callable[[Course], Decision | None], ...] = (
     silence,
     answer_to_intent,
     answer_to_heard,
+    remove_item,
     cancel,
     repeat,
     choose_record,
     digress,
+    end_items,
     skip,
+    correct_item,
     take_values,
     change,
     yes_or_no,
@@ -69,6 +73,8 @@ class Policy:
             return turn.end()
         if run.slot:
             return offer(turn, run.slot, found).remembered()
+        table = self._wording.table(frame, turn.today)
+        turn.show(*([table] if table else ()))
         turn.say_text(self._wording.done(frame, turn.state.turn, turn.today, [one.values for one in found]))
         return turn.leave().remembered()
 

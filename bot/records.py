@@ -6,13 +6,13 @@ there already. A row that is cancelled stays, with the time of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, MetaData, String, Table, inspect, select
+from sqlalchemy import Column, Date, DateTime, Engine, ForeignKey, Integer, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateColumn
 
@@ -25,6 +25,10 @@ class Found:
 
     id: str
     values: Mapping[str, str]
+
+
+Parts = tuple[str, Sequence[Mapping[str, str]]]
+"""The rows that belong to another one: their record ("" for none) and the values of each."""
 
 
 class Records:
@@ -49,13 +53,17 @@ class Records:
                 self._add_missing_columns(table)
             self._ready = True
 
-    def add(self, record: str, key: str, values: Mapping[str, str], now: datetime) -> None:
-        """Write a row, unless there is one with this key: the same confirmation, sent twice."""
-        table = self._table(record)
-        row = {name: _stored(table, name, value) for name, value in values.items() if name in table.c}
+    def add(self, record: str, key: str, values: Mapping[str, str], now: datetime, parts: Parts = ("", ())) -> None:
+        """Write a row and its `parts`, unless there is one with this key: the same confirmation, sent twice."""
+        table, (part, entries) = self._table(record), parts
         with self._engine.connect() as connection:
             try:
-                connection.execute(table.insert().values(key=key, created_at=now, **row))
+                row = table.insert().values(key=key, created_at=now, **_row(table, values)).returning(table.c.id)
+                written = connection.execute(row).scalar_one()
+                for number, entry in enumerate(entries if part else (), 1):
+                    lines = self._tables[part]
+                    own = {"key": f"{key}-{number}", "created_at": now, record: written}
+                    connection.execute(lines.insert().values(**own, **_row(lines, entry)))
                 connection.commit()
             except IntegrityError:
                 connection.rollback()
@@ -77,9 +85,8 @@ class Records:
     def change(self, record: str, row: str, values: Mapping[str, str]) -> None:
         """Give a row new values."""
         table = self._table(record)
-        new = {name: _stored(table, name, value) for name, value in values.items() if name in table.c}
         with self._engine.begin() as connection:
-            connection.execute(table.update().where(table.c.id == int(row)).values(**new))
+            connection.execute(table.update().where(table.c.id == int(row)).values(**_row(table, values)))
 
     def cancel(self, record: str, row: str, now: datetime) -> None:
         """Mark a row as cancelled; once it is, the first time stays."""
@@ -103,12 +110,14 @@ class Records:
 
 
 def _table(name: str, domain: Domain, metadata: MetaData) -> Table:
+    whole = domain.records[name].part_of
     return Table(
         name,
         metadata,
         Column("id", Integer, primary_key=True),
         Column("key", String, unique=True, index=True, nullable=False),
         *(Column(slot, _type(domain.slots[slot].type)) for slot in domain.records[name].slots),
+        *([Column(whole, ForeignKey(f"{whole}.id"), index=True, nullable=False)] if whole else []),
         Column("created_at", DateTime, nullable=False),
         Column("cancelled_at", DateTime),
     )
@@ -123,6 +132,10 @@ def _stored(table: Table, name: str, value: str) -> date | int | str:
     return (
         date.fromisoformat(value) if isinstance(column, Date) else int(value) if isinstance(column, Integer) else value
     )
+
+
+def _row(table: Table, values: Mapping[str, str]) -> dict[str, date | int | str]:
+    return {name: _stored(table, name, value) for name, value in values.items() if name in table.c}
 
 
 def _read(row: Mapping[Any, Any]) -> dict[str, str]:

@@ -7,7 +7,8 @@ A file is a list of dialogues:
       turns:
         - say: 明天上午看消化内科     # typed; `hear:` is the same, but spoken
           slots: {department: 消化内科, date: 2026-11-22}
-          asks: patient             # a slot, or heard, summary, change, intent, nothing
+          asks: patient             # a slot, or heard, summary, change, intent, more, nothing
+          items: [{site: 直肠}]      # the entries of the task's list, each with at least these values
           reply: 叫什么              # a part of what the bot says
           actions: []               # exactly these
 
@@ -29,7 +30,8 @@ from sqlmodel import create_engine
 from bot.dialogue import Dialogue
 from bot.domain import Domain
 from bot.errors import DomainInvalid, DomainMissing
-from bot.state import DialogueState
+from bot.items import values_of
+from bot.state import DialogueState, Frame
 from bot.turn import Reply, Utterance
 
 DEFAULT_NOW = datetime(2026, 11, 21, 9, 0)  # noqa: DTZ001 - the zone is the domain's, added when it is played
@@ -43,6 +45,7 @@ class Turn(BaseModel):
     say: str | None = None
     hear: str | None = None
     slots: dict[str, str | None] = {}
+    items: list[dict[str, str | None]] | None = None
     asks: str | None = None
     reply: str | None = None
     actions: list[str] | None = None
@@ -116,12 +119,26 @@ def play(script: Script, domain: Domain) -> Played:
     return Played(script, tuple(replies), tuple(failures))
 
 
+def _unmet_items(wanted: list[dict[str, str | None]], frame: Frame | None) -> list[str]:
+    there = [values_of(entry) for entry in frame.items] if frame else []
+    if len(there) != len(wanted):
+        return [f"the list has {len(there)} entries ({there}), expected {len(wanted)}"]
+    return [
+        f"{name} of entry {number} is {entry.get(name)}, expected {value}"
+        for number, (entry, expected) in enumerate(zip(there, wanted, strict=True), 1)
+        for name, value in expected.items()
+        if entry.get(name) != value
+    ]
+
+
 def _unmet(turn: Turn, reply: Reply) -> list[str]:
     failures = []
     filled = {name: value.value for name, value in reply.state.frame.slots.items()} if reply.state.frame else {}
     for name, value in turn.slots.items():
         if filled.get(name) != value:
             failures.append(f"{name} is {filled.get(name)}, expected {value}")
+    if turn.items is not None:
+        failures += _unmet_items(turn.items, reply.state.frame)
     question = reply.state.question
     asks = "nothing" if question is None else question.slot if question.kind == "slot" else question.kind
     if turn.asks is not None and asks != turn.asks:

@@ -14,7 +14,7 @@ from bot.errors import StateInvalid, StateTooNew
 
 STATE_VERSION = 1
 
-QuestionKind = Literal["slot", "heard", "summary", "change", "intent"]
+QuestionKind = Literal["slot", "heard", "summary", "change", "intent", "more"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Question:
 
     `slot`: the value of a slot; `heard`: whether `candidate` is what the user said for `slot`; `summary`: whether
     the whole frame is right; `change`: which slot of the frame is wrong; `intent`: whether the user meant `intent`
-    (`slot` is then the one whose question it interrupts).
+    (`slot` is then the one whose question it interrupts); `more`: the next entry of the task's list.
     """
 
     kind: QuestionKind
@@ -57,7 +57,8 @@ class Frame:
     `key` is unique to this run and makes its action idempotent. `checked` names the slots for which the user has
     been asked "did you say ...?": never twice. `rejected` holds (slot, value) pairs the user has said no to.
     `skipped` names slots that were offered and passed over, `options` are
-    the records to choose one of.
+    the records to choose one of. `items` are the finished entries of the task's list, `closed` says that there are
+    no more, and `at` where an entry that was taken back for a change belongs.
     """
 
     task: str
@@ -67,6 +68,9 @@ class Frame:
     rejected: tuple[tuple[str, str], ...] = ()
     skipped: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    items: tuple[Mapping[str, SlotValue], ...] = ()
+    closed: bool = False
+    at: int | None = None
 
     @property
     def values(self) -> dict[str, str]:
@@ -162,6 +166,9 @@ def _frame(data: Mapping[str, Any]) -> Frame:
         rejected=tuple((str(slot), str(value)) for slot, value in data["rejected"]),
         skipped=tuple(str(name) for name in data.get("skipped", ())),
         options=tuple(_option(option) for option in data.get("options", ())),
+        items=tuple({str(name): _value(value) for name, value in entry.items()} for entry in data.get("items", ())),
+        closed=bool(data.get("closed", False)),
+        at=None if data.get("at") is None else int(data["at"]),
     )
 
 

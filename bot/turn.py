@@ -33,14 +33,36 @@ class QuickReply:
     text: str
 
 
+@dataclass(frozen=True)
+class Table:
+    """What is better seen in rows: a `title`, the names of the columns, and rows of as many plain texts each."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture of a bot elsewhere: the `url` that its answer gave, and what stands for it where it is not shown.
+
+    The url is untrusted: it is for a server that knows which hosts it may ask, never for a user's browser.
+    """
+
+    url: str
+    text: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """The bot's answer: one bubble for each of `texts` (plain text), and the state to hand in with the next turn.
 
-    `actions` names what was done on the way (for tests and logs), successful actions only.
+    `cards` are shown after the texts, a bubble each. `actions` names what was done on the way (for tests and logs),
+    successful actions only.
     """
 
     texts: tuple[str, ...]
     quick_replies: tuple[QuickReply, ...] = ()
     state: DialogueState
+    cards: tuple[Table | Image, ...] = ()
     actions: tuple[str, ...] = ()

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from bot.domain import Domain
+from bot.domain import Domain, Task
+from bot.items import due_values, open_entry
 from bot.slots.model import placeholders
 from bot.state import DialogueState, Frame, Question, SlotValue
-from bot.turn import QuickReply
+from bot.turn import QuickReply, Table
 
 _WEEKDAYS = "一二三四五六日"
 _NEAR_DAYS = {0: "今天", 1: "明天", 2: "后天"}
@@ -56,7 +57,32 @@ class Wording:
         task = self._domain.tasks[frame.task]
         due = {step.slot for step in task.due(frame.values)}
         values = {name: self.filled(name, slot, today) for name, slot in frame.slots.items() if name in due}
+        if task.items:
+            lines = (self.item(task, entry, today) for entry in frame.items)
+            values["items"] = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
+            values["entries"] = str(len(frame.items))
         return {**values, "task": task.title}
+
+    def item(self, task: Task, entry: Mapping[str, SlotValue], today: date) -> str:
+        """Return an entry of a task's list in words: the parts whose slots it has."""
+        if task.items is None:
+            return ""
+        due = due_values(task.items, entry)
+        values = {name: self.value(name, value, today) for name, value in due.items()}
+        return "".join(part.format_map(values) for part in task.items.show if placeholders(part) <= values.keys())
+
+    def table(self, frame: Frame, today: date) -> Table | None:
+        """Return the list of a frame as a table: a column for each slot that any of its entries has."""
+        items = self._domain.tasks[frame.task].items
+        if items is None or not frame.items:
+            return None
+        rows = [
+            {name: self.value(name, value, today) for name, value in due_values(items, entry).items()}
+            for entry in frame.items
+        ]
+        used = [name for name in items.names if any(name in row for row in rows)]
+        labels = tuple(self._domain.slots[name].label for name in used)
+        return Table(items.label, labels, tuple(tuple(row.get(name, "") for name in used) for row in rows))
 
     def record(self, name: str, values: Mapping[str, str], today: date) -> str:
         """Return a record in words."""
@@ -108,6 +134,10 @@ class Wording:
             if confirm:
                 return (confirm.format_map({"value": value}),)
             return (self.phrase("confirm_heard", state.turn, value=value, label=label),)
+        if question.kind == "more":
+            items = self._domain.tasks[frame.task].items
+            variants = items.more if items and frame.items else items.ask if items else [""]
+            return (variants[(len(frame.items) + max(0, state.asked - 1)) % len(variants)],)
         if question.kind == "summary":
             return self._summary(frame, today), self.phrase("confirm_summary", state.asked)
         if question.kind == "intent":
@@ -124,12 +154,30 @@ class Wording:
             return tuple(QuickReply(text, text) for text in self._domain.slots[question.slot].buttons)
         if question.kind == "summary":
             return QuickReply("确认", "确认"), QuickReply("修改", "修改"), QuickReply("取消", "取消")
+        if question.kind == "more":
+            items = self._domain.tasks[frame.task].items
+            offered = items.buttons[: None if frame.items else 0] if items else []
+            return tuple(QuickReply(text, text) for text in offered)
         if question.kind == "change":
-            filled = [name for name in self._domain.tasks[frame.task].names if name in frame.slots]
-            labels = [self._domain.slots[name].label for name in filled]
-            return tuple(QuickReply(label, f"改{label}") for label in labels)
+            return self._changes(frame)
         return QuickReply("是", "是"), QuickReply("不是", "不是")
 
-    def help(self, question: Question | None) -> str:
+    def _changes(self, frame: Frame) -> tuple[QuickReply, ...]:
+        """Return what can be changed: the slots of the open entry, else those of the task and the entries."""
+        task = self._domain.tasks[frame.task]
+        if open_entry(task, frame) and task.items:
+            names, entries = list(task.items.names), 0
+        else:
+            names, entries = [name for name in task.names if name in frame.slots], len(frame.items)
+        labels = [self._domain.slots[name].label for name in names]
+        labels += [f"第{number}条" for number in range(1, entries + 1)]
+        return tuple(QuickReply(label, f"改{label}") for label in labels)
+
+    def help(self, question: Question | None, frame: Frame | None) -> str:
         """Return how the present question can be answered."""
-        return self._domain.slots[question.slot].help if question and question.slot else ""
+        if question is None or frame is None:
+            return ""
+        items = self._domain.tasks[frame.task].items
+        if question.kind == "more" and items:
+            return items.help
+        return self._domain.slots[question.slot].help if question.slot else ""

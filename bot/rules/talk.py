@@ -83,7 +83,7 @@ def small_talk(turn: Course) -> Decision | None:
         return None
     turn.understood()
     turn.say(intent.reply)
-    if intent.explain and (explanation := turn.wording.help(turn.state.question)):
+    if intent.explain and (explanation := turn.wording.help(turn.state.question, turn.frame)):
         turn.say_text(explanation)
     return turn.resume()
 
@@ -94,7 +94,7 @@ def fallback(turn: Course) -> Decision:
     if turn.frame is None:
         turn.say("fallback_idle")
         return turn.end()
-    explanation = turn.wording.help(turn.state.question)
+    explanation = turn.wording.help(turn.state.question, turn.frame)
     if turn.state.asked >= MAX_ASKED:
         return turn.resume()
     if turn.state.misunderstood > 1 and explanation:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
-from bot.course import Course
+from bot.course import Course, missing_in_entry
 from bot.decision import Decision
+from bot.domain import ListOf, Task
 from bot.filling import Filling, fill
+from bot.items import entries_said, lacks, open_entry, values_of
 from bot.slots import Mention
 from bot.state import Frame, Question, SlotValue
 from bot.turn import QuickReply
@@ -15,7 +18,7 @@ MOSTLY_VALUES = 0.6
 """An utterance of which so much is values begins their task, although nobody asked: 后天下午."""
 
 _ASK_THEMSELVES = frozenset({"date_vague", "name_incomplete", "name_needed"})
-_PASSES = ("deny", "pass", "unknown_answer")
+_PASSES = ("deny", "pass", "finish", "unknown_answer")
 _WITH_A_DAY = frozenset({"date_past", "date_far"})
 
 
@@ -25,20 +28,23 @@ def take_values(turn: Course) -> Decision | None:
         return None
     frame = turn.frame
     if frame is None:
-        task = _task_of_values(turn)
-        if not task:
+        opened = _task_of_values(turn)
+        if not opened:
             return None
-        frame = turn.open(task)
+        frame = turn.open(opened)
     question = turn.state.question
     asked = question.slot if question and question.kind == "slot" else ""
-    filling = fill(frame, turn.domain.tasks[frame.task].names, turn.heard, asked)
+    task = turn.domain.tasks[frame.task]
+    filling = fill(frame, [step.slot for step in task.slots], turn.heard, asked)
+    if task.items:
+        filling = _fill_list(turn, task, task.items, filling, asked)
     if filling.untouched:
         return None
     turn.frame = _without_other_records(turn, filling)
     turn.understood()
     if filling.filled or filling.changed or filling.emptied:
         turn.state = replace(turn.state, asked=0)  # there is progress, so nobody is stuck
-    turn.acknowledge(filling)
+    turn.acknowledge(_to_acknowledge(task, filling))
     if filling.problem:
         return _about(turn, filling.problem)
     if filling.unsure:
@@ -50,13 +56,42 @@ def take_values(turn: Course) -> Decision | None:
     return turn.advance()
 
 
+def _fill_list(turn: Course, task: Task, items: ListOf, filling: Filling, asked: str) -> Filling:
+    """Put the entries that were said into the task's list; the last one stays open for what it still needs."""
+    heard, names = turn.heard, items.names
+    mentions = [mention for mention in heard.mentions if mention.slot in names]
+    one_entry = heard.correcting or filling.frame.at is not None or any(one.negated for one in mentions)
+    groups = [mentions] if one_entry else entries_said(items, mentions)
+    for number, group in enumerate(group for group in groups if group):
+        frame = filling.frame
+        entry = values_of(open_entry(task, frame))
+        begins = number > 0 or any(one.slot in entry and entry[one.slot] != one.value for one in group)
+        if entry and begins and not one_entry and not lacks(task, frame):
+            frame = turn.put_away(task, frame)
+            filling = _without(filling, names)
+        frame = replace(frame, closed=frame.closed and bool(open_entry(task, frame)))
+        filling = fill(frame, names, replace(heard, mentions=tuple(group)), asked, filling)
+    return filling
+
+
+def _to_acknowledge(task: Task, filling: Filling) -> Filling:
+    """Leave out the values of an entry that is about to be read out as a whole."""
+    if task.items is None or filling.unsure or filling.ambiguous or missing_in_entry(task, filling.frame):
+        return filling
+    return _without(filling, task.items.names)
+
+
+def _without(filling: Filling, slots: Collection[str]) -> Filling:
+    filled = tuple(name for name in filling.filled if name not in slots)
+    return replace(filling, filled=filled, changed=tuple(name for name in filling.changed if name not in slots))
+
+
 def skip(turn: Course) -> Decision | None:
     """Pass over a slot that was only offered."""
     frame, question = turn.frame, turn.state.question
     if frame is None or question is None or question.kind != "slot" or turn.heard.mentions:
         return None
-    steps = turn.domain.tasks[frame.task].slots
-    offered = any(step.slot == question.slot and step.need == "offered" for step in steps)
+    offered = turn.domain.tasks[frame.task].offers(question.slot)
     if not offered or question.slot in frame.slots or not any(map(turn.heard.wants, _PASSES)):
         return None
     turn.frame = replace(frame, skipped=(*frame.skipped, question.slot))

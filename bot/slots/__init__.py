@@ -6,6 +6,7 @@ from bot.slots.choice import Choice, ChoiceReader
 from bot.slots.clock import TimeReader
 from bot.slots.date import DateReader
 from bot.slots.free import PatternReader, PlaceReader, TextReader, YesNoReader
+from bot.slots.measure import MeasureReader
 from bot.slots.mention import SURE, Mention, SlotReader
 from bot.slots.number import NumberReader
 from bot.slots.person import PersonReader
@@ -16,6 +17,7 @@ __all__ = [
     "Choice",
     "ChoiceReader",
     "DateReader",
+    "MeasureReader",
     "Mention",
     "NumberReader",
     "PatternReader",

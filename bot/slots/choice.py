@@ -49,7 +49,7 @@ class ChoiceReader:
 
     def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the values named; see SlotReader."""
-        found = self._by_spelling(heard)
+        found = self._by_spelling(heard, asked=asked)
         rivals: list[Mention] = []
         if sounds is not None:
             near, rivals = self._by_sound(heard, sounds, asked=asked)
@@ -59,10 +59,11 @@ class ChoiceReader:
             picked = [mention for mention in picked if mention.how != "hint"]
         return picked
 
-    def _by_spelling(self, heard: Heard) -> list[Mention]:
+    def _by_spelling(self, heard: Heard, *, asked: bool) -> list[Mention]:
+        """Return the words that stand there; one of a single character counts only when it was asked for."""
         found = []
         for word, (choice, how) in self._words.items():
-            start = heard.text.find(word)
+            start = heard.text.find(word) if asked or len(word) > 1 else -1
             while start >= 0:
                 confidence = spelled_confidence(heard, start, start + len(word))
                 found.append(self._mention(heard, choice, (start, start + len(word)), confidence, how, len(word), word))

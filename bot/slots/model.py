@@ -11,7 +11,19 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 SlotType = Literal[
-    "choice", "date", "time", "number", "phone", "person", "place", "yesno", "text", "pattern", "record", "custom"
+    "choice",
+    "date",
+    "time",
+    "number",
+    "measure",
+    "phone",
+    "person",
+    "place",
+    "yesno",
+    "text",
+    "pattern",
+    "record",
+    "custom",
 ]
 
 AFTER = "…"
@@ -22,7 +34,8 @@ _OF_TYPE: dict[str, frozenset[str]] = {
     "within_days": frozenset({"date"}),
     "least": frozenset({"number"}),
     "most": frozenset({"number"}),
-    "units": frozenset({"number"}),
+    "units": frozenset({"number", "measure"}),
+    "converts": frozenset({"measure"}),
     "longest": frozenset({"text"}),
     "pattern": frozenset({"pattern"}),
     "record": frozenset({"record"}),
@@ -34,6 +47,7 @@ _OF_TYPE: dict[str, frozenset[str]] = {
 
 _NEEDED: dict[str, tuple[str, str]] = {
     "choice": ("values", "list at least one"),
+    "measure": ("units", "write the names of the unit that sizes are kept in, like [厘米, 公分]"),
     "pattern": ("pattern", "write a regular expression for the whole value"),
     "record": ("record", "name one of the domain's `records:`"),
     "custom": ("reader", "write the reader as package.module:Class"),
@@ -80,9 +94,11 @@ class Slot(Strict):
     a value (or after it: …出发), say that it is for this slot and no other of its type: 从 for where a train starts.
 
     By type: `values` (choice; place and yesno may have them), `within_days` (date), `least`, `most` and `units`
-    (number), `longest` (text, in characters), `pattern` (pattern: a regular expression for the whole value, in small
-    letters), `record`, `match` and `none` (record: which table, the slots whose values its rows must have, and what is
-    said when there is none), `reader` (custom: `package.module:Class`, called with the slot's name, a SlotReader).
+    (number), `units` and `converts` (measure: the names of the unit that values are kept in, and what others are in it,
+    like {毫米: 0.1}), `longest` (text, in characters), `pattern` (pattern: a regular expression for the whole value,
+    in small letters), `record`, `match` and `none` (record: which table, the slots whose values its rows must have,
+    and what is said when there is none), `reader` (custom: `package.module:Class`, called with the slot's name, a
+    SlotReader).
     """
 
     type: SlotType
@@ -102,6 +118,7 @@ class Slot(Strict):
     least: int | None = None
     most: int | None = None
     units: list[str] = []
+    converts: dict[str, Annotated[float, Field(gt=0)]] = {}
     longest: int | None = Field(default=None, ge=1)
     pattern: str = ""
     record: str = ""
@@ -115,7 +132,7 @@ class Slot(Strict):
             key, remedy = _NEEDED[self.type]
             raise ValueError(f"a slot of type {self.type} needs `{key}:`; {remedy}")
         for key, types in _OF_TYPE.items():
-            if getattr(self, key) not in ("", [], None) and self.type not in types:
+            if getattr(self, key) not in ("", [], {}, None) and self.type not in types:
                 allowed = " or ".join(sorted(types))
                 raise ValueError(f"`{key}:` belongs to slots of type {allowed}; a {self.type} takes no `{key}:`")
         names = [value.value for value in self.values]

@@ -13,6 +13,7 @@ from bot.phonetics import Sounds, readings
 from bot.slots.mention import Mention, spelled_confidence
 
 _NUMERAL = r"(?:\d{1,9}|[零〇一二两三四五六七八九十百千万俩仨]{1,12})"
+_COUNTED = re.compile(rf"(?P<number>{_NUMERAL})(?P<unit>[一-鿿])")
 _USUAL_UNITS = ("个", "位", "人", "张", "份", "次", "天", "间", "件", "台", "名", "口")
 _DIGIT_SOUNDS = {"yi": "一", "er": "二", "liang": "两", "san": "三", "si": "四", "wu": "五", "liu": "六", "qi": "七"}
 _DIGIT_SOUNDS |= {"ba": "八", "jiu": "九", "shi": "十"}
@@ -27,6 +28,7 @@ class NumberReader:
         """Read for `slot` numbers from `least` to `most` (None: no bound) that are counted in `units`."""
         self._slot = slot
         self._least, self._most = least, most
+        self._single_units = [unit for unit in units if len(unit) == 1]
         own = sorted(map(re.escape, units), key=len, reverse=True)
         self._with_unit = re.compile(rf"(?P<number>{_NUMERAL})(?:{'|'.join(own)})") if own else None
         usual = "|".join(sorted({*own, *_USUAL_UNITS}, key=len, reverse=True))
@@ -38,6 +40,8 @@ class NumberReader:
         found = list(self._with_unit.finditer(heard.text)) if self._with_unit else []
         if not found and asked:
             found = list(self._bare.finditer(heard.text))
+        if not found and sounds is not None and self._with_unit:
+            found = list(self._with_unit.finditer(self._with_units_by_sound(heard.text)))
         mentions = [
             self._mention(heard, match["number"], match.span(), spelled_confidence(heard, *match.span()))
             for match in found
@@ -45,6 +49,13 @@ class NumberReader:
         if not mentions and asked and sounds is not None:
             return self._by_sound(heard)
         return [mention for mention in mentions if mention is not None]
+
+    def _with_units_by_sound(self, text: str) -> str:
+        """Return the text with what follows a numeral put right where it sounds like a unit: 两没 is 两枚."""
+        units = {syllable: unit for unit in reversed(self._single_units) for syllable in readings(unit)[:1]}
+        return _COUNTED.sub(
+            lambda match: match["number"] + units.get((readings(match["unit"]) or ("",))[0], match["unit"]), text
+        )
 
     def _by_sound(self, heard: Heard) -> list[Mention]:
         """Take a short answer for the numeral it sounds like: 武个人 is 五个人."""

@@ -8,6 +8,7 @@ from bot.slots.choice import Choice, ChoiceReader
 from bot.slots.clock import TimeReader
 from bot.slots.date import DateReader
 from bot.slots.free import PatternReader, PlaceReader, TextReader, YesNoReader
+from bot.slots.measure import MeasureReader
 from bot.slots.mention import SlotReader
 from bot.slots.model import Slot, custom_reader
 from bot.slots.number import NumberReader
@@ -32,6 +33,8 @@ def open_reader(name: str, slot: Slot, words: Words) -> SlotReader:
             return TimeReader(name)
         case "number":
             return NumberReader(name, slot.units, slot.least, slot.most)
+        case "measure":
+            return MeasureReader(name, slot.units, slot.converts)
         case "phone":
             return PhoneReader(name)
         case "person":

@@ -1,0 +1,114 @@
+"""Sizes and lengths: 零点五厘米, 5毫米, 0.5乘0.4厘米, 三到五毫米; all in the first unit of the slot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+import cn2an
+
+from bot.heard import Heard
+from bot.phonetics import Sounds, folded, syllables
+from bot.slots.mention import Mention, pick, spelled_confidence
+
+_NUMERAL = r"(?:\d{1,5}(?:\.\d{1,3})?|[零〇一二两三四五六七八九十百]{1,6}(?:点[零〇一二三四五六七八九]{1,3})?|半)"
+_JOINTS = {"乘以": "×", "乘": "×", "x": "×", "×": "×", "*": "×", "到": "–", "至": "–", "-": "–"}
+_JOINT = "|".join(map(re.escape, _JOINTS))
+_EXACT, _NEAR = 0.9, 0.75  # how sure a size is whose characters only sound right; the second is asked about
+_SOUNDED = "零一二两三五六七八九点乘到"
+_EXACTLY_SOUNDED = "四十百半"  # 四 and 十 are one to many ears: only the very syllable counts
+
+
+class MeasureReader:
+    """Finds a number with a unit, two that are multiplied, or a range; a bare number when it was asked for."""
+
+    def __init__(self, slot: str, units: Sequence[str], converts: Mapping[str, float]) -> None:
+        """Read for `slot` in any of `units`, which are names of one and the same; `converts` gives others in it."""
+        self._slot = slot
+        self._unit = units[0]
+        self._factors = {**{unit: Decimal(1) for unit in units}, **{k: Decimal(str(v)) for k, v in converts.items()}}
+        unit = "|".join(sorted(map(re.escape, self._factors), key=len, reverse=True))
+        first, second = (
+            rf"(?P<{name}>{_NUMERAL})个?(?P<{name}_unit>{unit})?(?P<{name}_half>半(?!径))?"
+            for name in ("first", "second")
+        )
+        self._pattern = re.compile(rf"(?<![\d点.]){first}(?:(?P<joint>{_JOINT}){second})?")
+        self._by_sound = {folded(syllables(c)[0]): c for c in (*"".join(self._factors), *_SOUNDED) if not c.isascii()}
+        self._by_syllable = {syllables(c)[0]: c for c in (*self._by_sound.values(), *_EXACTLY_SOUNDED)}
+
+    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+        """Return the sizes; see SlotReader."""
+        found = self._find(heard, heard.text, asked=asked)
+        if found or sounds is None:
+            return found
+        for confidence in (_EXACT, _NEAR):
+            if found := self._find(heard, self._sounded(heard.text, confidence), asked=False, confidence=confidence):
+                return found
+        return []
+
+    def _sounded(self, text: str, confidence: float) -> str:
+        """Return the text with every character replaced that sounds like one of a size: 林点五里米 is 零点五厘米."""
+        read = syllables(text)
+        known = [self._by_syllable.get(one, "") for one in read]
+        if confidence == _NEAR:
+            known = [one or self._by_sound.get(folded(syllable), "") for one, syllable in zip(known, read, strict=True)]
+        return "".join(new or old for new, old in zip(known, text, strict=True))
+
+    def _find(self, heard: Heard, text: str, *, asked: bool, confidence: float | None = None) -> list[Mention]:
+        found = []
+        for match in self._pattern.finditer(text):
+            unit = match["second_unit"] or match["first_unit"]
+            if unit is None and not asked:
+                continue
+            value = self._value(match, unit or self._unit)
+            if value:
+                sure = spelled_confidence(heard, *match.span()) if confidence is None else confidence
+                found.append(self._mention(heard, match.span(), value, sure, by_sound=confidence is not None))
+        return pick(found)
+
+    def _value(self, match: re.Match[str], unit: str) -> str:
+        """Return the value in the slot's unit, "" for what is no number; the last unit said counts for both."""
+        numbers = []
+        for name in ("first", "second"):
+            number = _decimal(match[name]) if match[name] else None
+            if match[name] and number is None:
+                return ""
+            if number is not None:
+                half = Decimal("0.5") if match[f"{name}_half"] else Decimal(0)
+                numbers.append(_shown((number + half) * self._factors[match[f"{name}_unit"] or unit]))
+        joint = _JOINTS[match["joint"]] if match["joint"] else ""
+        return joint.join(numbers) + self._unit
+
+    def _mention(
+        self, heard: Heard, span: tuple[int, int], value: str, confidence: float, *, by_sound: bool
+    ) -> Mention:
+        return Mention(
+            slot=self._slot,
+            value=value,
+            said=heard.shown[slice(*span)],
+            start=span[0],
+            end=span[1],
+            confidence=confidence,
+            how="sound" if by_sound else "spelled",
+            gain=float(span[1] - span[0]),
+        )
+
+
+def _decimal(numeral: str) -> Decimal | None:
+    if numeral == "半":
+        return Decimal("0.5")
+    whole, _, fraction = numeral.replace("〇", "零").partition("点")
+    try:
+        if numeral[0].isdigit() and numeral.isascii():
+            return Decimal(numeral)
+        number = cn2an.cn2an(whole.replace("两", "二") if len(whole) == 1 else whole, "smart")
+        digits = "".join(str("零一二三四五六七八九".index(digit)) for digit in fraction)
+        return Decimal(f"{number}.{digits or 0}")
+    except (ValueError, InvalidOperation):
+        return None
+
+
+def _shown(number: Decimal) -> str:
+    return f"{number.normalize():f}"
