@@ -11,12 +11,14 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlalchemy import JSON, Column, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
+from app.cards import in_words, stored
 from app.database import Database, UtcDateTime, guarded, open_database
 from app.errors import (
     ConversationUnknown,
@@ -62,7 +64,7 @@ class Message(SQLModel, table=True):
     id: str = Field(unique=True)
     conversation_id: str = Field(foreign_key="conversation.id", index=True)
     role: str  # user, bot
-    kind: str  # voice, text
+    kind: str  # voice, text, table, image
     status: str = Field(index=True)  # recognizing, answering, done, failed
     text: str = ""
     seconds: float | None = None
@@ -71,6 +73,7 @@ class Message(SQLModel, table=True):
     error_code: str | None = None
     error_details: dict[str, Detail] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     quick_replies: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    card: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
@@ -208,6 +211,15 @@ class Store:
             raise RecordingMissing("The recording of this message is not on the disk any more.")
         return path
 
+    def picture(self, message: Message) -> tuple[Path, str]:
+        """Return the file and the type of a picture; raises MessageUnknown when the message is none."""
+        if message.card is None or message.kind != "image":
+            raise MessageUnknown("This message is no picture.")
+        path = self.recordings.path(message.card["file"])
+        if not path.is_file():
+            raise RecordingMissing("The picture of this message is not on the disk any more.")
+        return path, str(message.card["media_type"])
+
     def decoded(self, message: Message, wav: BinaryIO, seconds: float) -> Message:
         """Keep `wav` in the place of the recording as it came, now that it could be read."""
         with guarded():
@@ -317,6 +329,10 @@ class Store:
             self._new_message(conversation_id, role="bot", kind="text", status="done", text=text)
             for text in reply.texts
         ]
+        for card in reply.cards:
+            shown = stored(card, partial(self.recordings.add, suffix=""))
+            fields = {"kind": shown["type"], "text": in_words(card), "card": shown}
+            messages.append(self._new_message(conversation_id, role="bot", status="done", **fields))
         if messages:
             buttons = [{"title": button.title, "text": button.text} for button in reply.quick_replies]
             messages[-1].quick_replies = buttons

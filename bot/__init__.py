@@ -8,7 +8,7 @@ from bot.domain import Domain
 from bot.domain_file import domain_names, load_domain
 from bot.errors import BotError, DomainMissing
 from bot.state import DialogueState
-from bot.turn import QuickReply, Reply, Utterance
+from bot.turn import Image, QuickReply, Reply, Table, Utterance
 
 __all__ = [
     "BotError",
@@ -18,8 +18,10 @@ __all__ = [
     "Domain",
     "DomainCard",
     "DomainMissing",
+    "Image",
     "QuickReply",
     "Reply",
+    "Table",
     "Utterance",
     "domain_names",
     "load_domain",

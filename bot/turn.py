@@ -44,12 +44,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture of a bot elsewhere: the `url` that its answer gave, and what stands for it where it is not shown.
+    """A picture: its bytes, their type (image/png, ...), and what stands for it where it is not shown."""
 
-    The url is untrusted: it is for a server that knows which hosts it may ask, never for a user's browser.
-    """
-
-    url: str
+    data: bytes
+    media_type: str
     text: str = ""
 
 

@@ -30,19 +30,29 @@ class QuickReply(BaseModel):
     text: str
 
 
+class Table(BaseModel):
+    """A table that the bot shows: its title, the names of its columns, and rows of as many texts."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
 class Message(BaseModel):
     """One bubble of the chat."""
 
     id: str
     conversation_id: str
     role: Literal["user", "bot"]
-    kind: Literal["voice", "text"]
+    kind: Literal["voice", "text", "table", "image"]
     text: str
     status: Literal["recognizing", "answering", "done", "failed"]
     seconds: float | None
     error: errors.ErrorBody | None
     quick_replies: list[QuickReply]
     audio_url: str | None
+    image_url: str | None
+    table: Table | None
     created_at: datetime
 
     @classmethod
@@ -52,9 +62,17 @@ class Message(BaseModel):
         if message.error_code is not None:
             error = errors.body(message.error_code, message.error_details, language).error
         # Relative to the root of the app, which may be served below a path.
-        path = f"api/conversations/{message.conversation_id}/messages/{message.id}/audio"
-        shown = message.model_dump(exclude={"number", "error_code", "error_details", "audio_name", "audio_type"})
-        return cls(**shown, error=error, audio_url=path if message.audio_name else None)
+        path = f"api/conversations/{message.conversation_id}/messages/{message.id}"
+        shown = message.model_dump(
+            exclude={"number", "error_code", "error_details", "audio_name", "audio_type", "card"}
+        )
+        return cls(
+            **shown,
+            error=error,
+            audio_url=f"{path}/audio" if message.audio_name else None,
+            image_url=f"{path}/image" if message.kind == "image" else None,
+            table=Table.model_validate(message.card) if message.card and message.kind == "table" else None,
+        )
 
 
 class Conversation(BaseModel):
@@ -188,6 +206,18 @@ def play_message(conversation_id: str, message_id: str, person: Identified, conv
         content_disposition_type="inline" if playable else "attachment",
         headers={"Cache-Control": "private, no-cache"},
     )
+
+
+@router.get(
+    "/conversations/{conversation_id}/messages/{message_id}/image",
+    response_class=FileResponse,
+    responses={404: {"model": errors.ErrorAnswer}},
+)
+def show_picture(conversation_id: str, message_id: str, conversations: Chats, person: Identified) -> FileResponse:
+    """Return the picture that a message of the bot's is."""
+    message = conversations.store.message(person.id, conversation_id, message_id)
+    path, media_type = conversations.store.picture(message)
+    return FileResponse(path, media_type=media_type, headers={"Cache-Control": "private, max-age=86400, immutable"})
 
 
 def _stream(updates: AsyncIterator[store.Message], language: str) -> StreamingResponse:

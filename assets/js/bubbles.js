@@ -1,5 +1,6 @@
 // One message as WeChat draws it: avatar, bubble, transcript, and what went wrong.
 
+import { resolve } from "./api.js";
 import { element, fill, icon, voiceWave } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -38,7 +39,8 @@ export class Bubble {
     this.node.dataset.kind = message.kind;
     this.node.setAttribute("aria-label", t(message.role === "bot" ? "from_bot" : "from_user"));
     const focused = this.body.contains(document.activeElement);
-    this.main = message.kind === "voice" ? this.voice(message) : this.text(message);
+    const draw = { voice: this.voice, table: this.table, image: this.image }[message.kind] ?? this.text;
+    this.main = draw.call(this, message);
     const line = element("div", { class: "ts-line" }, this.main, this.mark(message));
     fill(this.body, line, message.kind === "voice" ? this.transcript(message) : null, failed ? this.failure(message) : null);
     this.setPlaying(this.playing);
@@ -47,6 +49,24 @@ export class Bubble {
 
   text(message) {
     return element("div", { class: "ts-bubble ts-text", text: message.text });
+  }
+
+  table({ table: { title, columns, rows } }) {
+    const head = element("tr", {}, ...columns.map((text) => element("th", { scope: "col", text })));
+    const lines = rows.map((row) => element("tr", {}, ...row.map((text) => element("td", { text }))));
+    const grid = element(
+      "table",
+      {},
+      element("caption", { text: title }),
+      element("thead", {}, head),
+      element("tbody", {}, ...lines),
+    );
+    return element("div", { class: "ts-bubble ts-table", tabindex: "0", role: "region", "aria-label": title }, grid);
+  }
+
+  image(message) {
+    const picture = element("img", { src: resolve(message.image_url), alt: message.text, loading: "lazy" });
+    return element("div", { class: "ts-bubble ts-image" }, picture);
   }
 
   voice(message) {
