@@ -114,7 +114,7 @@ def test_a_file_must_be_utf8(tmp_path: Path) -> None:
 
 
 def test_a_missing_domain_lists_those_there_are(tmp_path: Path) -> None:
-    assert domain_names() == ["clinic", "daily"]
+    assert domain_names() == ["clinic", "daily", "endoscopy"]
     with pytest.raises(DomainMissing, match="clinic"):
         load_domain("klinik")
     with pytest.raises(DomainMissing, match="cannot be read"):
