@@ -30,9 +30,9 @@ class ModelFolder:
         wanted = " or ".join(names)
         raise ModelFileMissing(f"The model folder {self.path} has no {wanted}.", folder=str(self.path), file=wanted)
 
-    def config(self) -> Mapping[str, Any]:
-        """Return the settings in config.yaml; raises ModelFileMissing, ModelInvalid."""
-        file = self.find("config.yaml")
+    def config(self, *names: str) -> Mapping[str, Any]:
+        """Return the settings in config.yaml, or the first of `names`; raises ModelFileMissing, ModelInvalid."""
+        file = self.find(*(names or ("config.yaml",)))
         try:
             config = yaml.safe_load(file.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -13,6 +13,7 @@ import soxr
 from asr.audio import SAMPLE_RATE, Audio
 from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier, WordRescorer, decode_greedily
 from asr.engines import Engine, Heard, open_engine
+from asr.finishing import Finisher, open_finisher
 from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
 from asr.lm import NgramModel, open_language_model
@@ -37,6 +38,7 @@ class Recognizer:
         vad: VoiceActivityDetector,
         engine: Engine,
         *,
+        finisher: Finisher | None = None,
         min_confidence: float = _MIN_CONFIDENCE,
         hotword_settings: HotwordSettings | None = None,
         language: NgramModel | None = None,
@@ -46,12 +48,14 @@ class Recognizer:
         Args:
             vad: finds the speech.
             engine: recognises it.
+            finisher: brings it into its written form; None leaves it as it was spoken.
             min_confidence: a segment whose tokens' mean confidence is below this is taken for noise and left out.
             hotword_settings: how hotwords are weighed; None is what was chosen on the hotword set.
             language: which words are likely; None leaves the choice of every character to the engine alone.
         """
         self._vad = vad
         self._engine = engine
+        self._finisher = finisher
         self._min_confidence = min_confidence
         self._decoder = HotwordDecoder(
             engine.units, hotword_settings, WordRescorer(language, engine.units) if language else None
@@ -171,7 +175,10 @@ class Recognizer:
         biased = any(change.tier == Tier.BIAS for change in changes)
         if alone and biased and not self._is_speech(decode_greedily(alone(), self._engine.units)):
             return None
-        return Segment(span.start, span.end, tokens, changes)
+        segment = Segment(span.start, span.end, tokens, changes)
+        if self._finisher is None:
+            return segment
+        return self._finisher.finish(segment, formatting, hotwords=hotwords, ends=not span.goes_on)
 
     def _is_speech(self, tokens: tuple[Token, ...]) -> bool:
         if not tokens:
@@ -179,13 +186,20 @@ class Recognizer:
         return sum(token.confidence for token in tokens) / len(tokens) >= self._min_confidence
 
 
-def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = None, threads: int = 1) -> Recognizer:
+def open_recognizer(
+    model_dir: Path | None = None,
+    *,
+    vad_dir: Path | None = None,
+    punctuation_dir: Path | None = None,
+    threads: int = 1,
+) -> Recognizer:
     """Load a recogniser.
 
     Args:
         model_dir: folder of a model, as `asr.engines.open_engine` takes it; None is the embedded one, with its
             language model. A folder may hold one too, as `language.npz`.
         vad_dir: folder of an FSMN-VAD; None is the embedded one.
+        punctuation_dir: folder of a CT-Transformer; None sets no marks.
         threads: CPU threads used for one recording.
 
     Raises:
@@ -197,6 +211,7 @@ def open_recognizer(model_dir: Path | None = None, *, vad_dir: Path | None = Non
         open_vad(vad_dir or EMBEDDED / "vad", threads=threads),
         open_engine(model_dir or EMBEDDED / "paraformer", threads=threads),
         language=open_language_model(language) if model_dir is None or language.is_file() else None,
+        finisher=open_finisher(punctuation_dir, threads=threads),
     )
 
 

@@ -45,7 +45,7 @@ def test_sentences_it_never_heard_are_understood(recognizer: Recognizer, data_di
 def test_tokens_have_times_confidence_and_alternatives(recognizer: Recognizer, clip: Audio) -> None:
     transcript = recognizer.transcribe(clip)
     (segment,) = transcript.segments
-    assert transcript.text == "".join(token.text for token in transcript.tokens)
+    assert transcript.spoken == "".join(token.text for token in transcript.tokens)
     assert transcript.seconds == clip.seconds
     starts = [token.start for token in transcript.tokens]
     assert starts == sorted(starts)
@@ -77,9 +77,9 @@ def test_threads_share_one_recognizer(recognizer: Recognizer, clip: Audio) -> No
 def test_sentences_between_pauses_are_segments_of_their_own(recognizer: Recognizer, clip: Audio) -> None:
     pause = np.zeros(2 * RATE, np.float32)
     transcript = recognizer.transcribe(Audio(np.concatenate([clip.samples, pause, clip.samples, pause, clip.samples])))
-    alone = recognizer.transcribe(clip).text
+    alone = recognizer.transcribe(clip).spoken
     assert len(transcript.segments) == 3
-    assert all(count_errors(alone, segment.text).cer < 0.2 for segment in transcript.segments)
+    assert all(count_errors(alone, segment.spoken).cer < 0.2 for segment in transcript.segments)
 
 
 def test_segments_come_one_by_one_and_make_up_the_transcript(recognizer: Recognizer, clip: Audio) -> None:

@@ -1,0 +1,154 @@
+"""CT-Transformer over onnxruntime: marks between the words of a text that was spoken.
+
+Chen et al., "Controllable Time-Delay Transformer for Real-Time Punctuation Prediction and Disfluency Detection",
+ICASSP 2020. A model folder has FunASR's layout: config.yaml (in older folders punc.yaml), tokens.json, model_quant.onnx
+or model.onnx. Two kinds of graphs are read, told apart by their inputs:
+
+- offline, (inputs, text_lengths) -> logits: every word sees the whole window;
+- realtime, with vad_masks and sub_masks too: words of before a pause do not see those behind it, so that a mark that
+  was shown stays.
+
+What is done around the graph is FunASR's way (its CTTransformer and CTTransformerStreaming): windows of 20 words, and
+what stands behind the last full stop of a window is read again with the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from asr.errors import RecognitionFailed
+from asr.folder import ModelFolder
+
+COMMA, PERIOD, QUESTION, PAUSE = "，", "。", "？", "、"
+_WINDOW = 20  # words
+_LONGEST = 200  # words without a full stop before one is set at a comma
+_NO_MARK = ("_", "<unk>")
+_PLAIN = {",": COMMA, "?": QUESTION}
+_UNKNOWN = "<unk>"
+
+Ids = npt.NDArray[np.int32]
+
+
+class Punctuator:
+    """The punctuation model of a folder. Stateless between calls, safe to share between threads."""
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        """Load the model in folder `path`; raises ModelFileMissing, ModelInvalid."""
+        folder = ModelFolder(path)
+        names = ("config.yaml", "punc.yaml")
+        config = folder.config(*names)
+        # punc.yaml has both lists at its top level.
+        marks = folder.section(config, "model_conf").get("punc_list", config.get("punc_list"))
+        if not isinstance(marks, list) or PERIOD not in marks or not all(isinstance(mark, str) for mark in marks):
+            raise folder.invalid(folder.find(*names), "model_conf has no punc_list with 。 in it")
+        tokens = config["token_list"] if isinstance(config.get("token_list"), list) else folder.tokens()
+        self._marks = ["" if mark in _NO_MARK else _PLAIN.get(mark, str(mark)) for mark in marks]
+        self._ids = {str(token): index for index, token in enumerate(tokens)}
+        self._unknown = self._ids.get(_UNKNOWN, len(self._ids) - 1)
+        self._session: onnxruntime.InferenceSession = folder.session("model_quant.onnx", "model.onnx", threads=threads)
+        self._inputs = [node.name for node in self._session.get_inputs()]
+        self.realtime = any("mask" in name for name in self._inputs)
+
+    def marks(self, words: Sequence[str], *, ends: bool = True) -> tuple[str, ...]:
+        """Find the mark behind each word of a text.
+
+        Args:
+            words: Chinese characters, and Latin words whole.
+            ends: whether the text ends here; its last mark is 。 or ？ then.
+
+        Returns:
+            One mark a word: ，。？、 or "" for none.
+
+        Raises:
+            RecognitionFailed: onnxruntime failed.
+        """
+        if not words:
+            return ()
+        found, scores = self._windows(self._encode(words), pause=0)
+        if ends:
+            final = [index for index, mark in enumerate(self._marks) if mark in (PERIOD, QUESTION)]
+            found[-1] = self._marks[max(final, key=lambda index: float(scores[index]))]
+        return tuple(found)
+
+    def marks_after(self, before: Sequence[str], words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Find the marks behind words that follow on others, as FunASR's realtime model is called pause by pause.
+
+        Args:
+            before: what the last call gave to go on with; () at first.
+            words: what was said since.
+
+        Returns:
+            One mark a word, none behind the last, whose sentence may go on; and what to give the next call as
+            `before`: the words since the last full stop.
+
+        Raises:
+            RecognitionFailed: onnxruntime failed.
+        """
+        if not words:
+            return (), tuple(before)
+        everything = [*before, *words]
+        found, _ = self._windows(self._encode(everything), pause=len(before))
+        end = _last_full_stop(found)
+        return (*found[len(before) : -1], ""), tuple(everything[end + 1 :])
+
+    def _windows(self, ids: Ids, pause: int) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """Return the mark behind each word and the scores (marks,) at the last one."""
+        found: list[str] = []
+        start = 0  # of what is read again
+        for end in range(_WINDOW, len(ids) + _WINDOW, _WINDOW):
+            scores = self._run(ids[start:end], pause)
+            marks = [self._marks[index] for index in scores.argmax(axis=-1)]
+            if end >= len(ids):
+                return found + marks, scores[-1]
+            done = _last_full_stop(marks)
+            if done < 0 and len(marks) > _LONGEST and COMMA in marks[2:-1]:
+                done = len(marks) - 2 - marks[2:-1][::-1].index(COMMA)
+                marks[done] = PERIOD
+            found += marks[: done + 1]
+            start += done + 1
+        raise AssertionError("the last window returns")
+
+    def _run(self, ids: Ids, pause: int) -> npt.NDArray[np.float32]:
+        mask = _pause_mask(len(ids), pause)
+        feed: dict[str, npt.NDArray[Any]] = {}
+        for name in self._inputs:
+            if "mask" in name:
+                feed[name] = mask
+            elif "length" in name:
+                feed[name] = np.array([len(ids)], np.int32)
+            else:
+                feed[name] = ids[None]
+        try:
+            (logits,) = self._session.run(None, feed)
+        # onnxruntime's errors share no base class of their own.
+        except Exception as error:
+            raise RecognitionFailed("The punctuation model failed on this text.", reason=str(error)) from error
+        if logits.shape[-1] != len(self._marks):
+            raise RecognitionFailed(
+                f"The punctuation model gives {logits.shape[-1]} scores a word; its list has {len(self._marks)} marks.",
+                scores=int(logits.shape[-1]),
+                marks=len(self._marks),
+            )
+        return np.asarray(logits[0], dtype=np.float32)
+
+    def _encode(self, words: Sequence[str]) -> Ids:
+        return np.array([self._ids.get(word, self._unknown) for word in words], np.int32)
+
+
+def _last_full_stop(marks: Sequence[str]) -> int:
+    """Return the place of the last 。 or ？, or -1; at the first two words and the last one there is none to FunASR."""
+    return next((index for index in range(len(marks) - 2, 1, -1) if marks[index] in (PERIOD, QUESTION)), -1)
+
+
+def _pause_mask(size: int, pause: int) -> npt.NDArray[np.float32]:
+    """Return (1, 1, size, size): which word sees which, those before the pause only each other (FunASR's vad_mask)."""
+    mask = np.ones((size, size), np.float32)
+    if 0 < pause < size:
+        mask[: pause - 1, pause:] = 0.0
+    return mask[None, None]
