@@ -18,7 +18,6 @@ import asyncio
 import io
 import math
 import time
-import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,12 +26,17 @@ from typing import BinaryIO, Protocol, TypeVar
 
 import structlog
 
-from app.errors import AppError, Busy, Detail, DomainUnknown, NoSpeech, ShuttingDown, TextEmpty, TextTooLong
+from app.corrections import Corrections
+from app.errors import AppError, Busy, Detail, DomainUnknown, NoSpeech, ShuttingDown
+from app.hotword_lists import LEXICON, HotwordLists, KeptList
 from app.logs import origin
 from app.store import WAV, Message, Store
 from app.transcriber import SegmentRecognizer
+from app.typed_text import clean
+from app.utterance import spoken
 from asr import Audio, AudioLimits, Transcript, decode_audio, encode_wav
 from asr.errors import AsrError
+from asr.hotwords import EMPTY, HotwordList, parse
 from bot import BotError, DialogueState, DomainCard, DomainMissing, Reply, Utterance
 
 log = structlog.get_logger(__name__)
@@ -42,17 +46,13 @@ T = TypeVar("T")
 STORE_THREADS = 4
 INTERNAL_ERROR = "internal_error"
 LONGEST_PROMISE = 60  # seconds: nobody waits longer for "try again in N s"
-# Line breaks and tabs are kept; so are the joiners inside emoji. What turns the writing direction around
-# (category Cf, these nine) could make a message read as something it does not say.
-_KEPT_CONTROLS = "\n\t"
-_DIRECTION_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 class Recognizer(SegmentRecognizer, Protocol):
     """Speech to text; asr.Recognizer is one."""
 
-    def transcribe(self, audio: Audio) -> Transcript:
-        """Return what is said in `audio`; called from several threads at once."""
+    def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
+        """Return what is said in `audio`, where `hotwords` are expected; called from several threads at once."""
         ...
 
 
@@ -114,9 +114,11 @@ class Conversations:
     ) -> None:
         """Share `store`, `recognizer` and `dialogue` between all conversations, within the given bounds."""
         self.store = store
-        self._recognizer = recognizer
+        self.hotword_lists = HotwordLists(store.database)
+        self.corrections = Corrections(store.database, store.recordings)
+        self.recognizer = recognizer
         self._dialogue = dialogue
-        self._limits = limits
+        self.limits = limits
         self._workers = workers
         self._capacity = workers + max_waiting
         self._max_text_characters = max_text_characters
@@ -201,24 +203,55 @@ class Conversations:
         await asyncio.shield(way.kept)
         return way.follow()
 
+    def hotwords(
+        self,
+        owner: str,
+        conversation_id: str | None = None,
+        *,
+        lists: Sequence[str] | None = None,
+        request: HotwordList = EMPTY,
+    ) -> HotwordList:
+        """Return the one list to recognise with: for a message, a live session or a request of a program.
+
+        Args:
+            owner: whose lists hold.
+            conversation_id: of `owner`'s, whose choice of lists holds and whose bot's words may be among them.
+            lists: ids of lists in the place of the conversation's choice.
+            request: words that came with the request itself; they have the last word.
+
+        Blocks while the database is asked. Raises StoreUnavailable.
+        """
+
+        def lexicon() -> HotwordList:
+            return self.lexicon(owner, conversation_id).hotwords if conversation_id else EMPTY
+
+        return self.hotword_lists.in_use(owner, conversation_id, lists=lists, lexicon=lexicon, request=request)
+
+    def lexicon(self, owner: str, conversation_id: str) -> KeptList:
+        """Return all words that the bot of a conversation knows; raises ConversationUnknown."""
+        self.store.require_conversation(owner, conversation_id)
+        state = DialogueState.from_dict(self.store.state(conversation_id))
+        # Not what is expected next: a list does not change under the eyes of who looks at it.
+        words = parse(list(self._dialogue.lexicon(DialogueState(state.domain, state.key)))).hotwords
+        return KeptList(LEXICON, "", words.serialize(), words.digest, read_only=True)
+
+    @property
+    def vocabulary(self) -> frozenset[str] | None:
+        """The characters that the model can write; None when it does not say."""
+        return getattr(self.recognizer, "vocabulary", None)
+
     def clean(self, text: str) -> str:
         """Return typed `text` without control characters; raises TextEmpty or TextTooLong."""
-        if len(text) > self._max_text_characters:
-            raise TextTooLong(
-                f"The message has {len(text)} characters; at most {self._max_text_characters} are taken.",
-                characters=len(text),
-                max_characters=self._max_text_characters,
-            )
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        cleaned = "".join(
-            character
-            for character in unicodedata.normalize("NFC", text)
-            if character in _KEPT_CONTROLS
-            or (unicodedata.category(character) not in ("Cc", "Cs") and character not in _DIRECTION_CONTROLS)
-        ).strip()
-        if not any(unicodedata.category(character)[0] not in "ZC" for character in cleaned):
-            raise TextEmpty("The message has no visible character.")
-        return cleaned
+        return clean(text, self._max_text_characters)
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Recognise what is no message, within the same bounds; raises Busy, ShuttingDown, and what `call` raises."""
+        self.check_admission()
+        self._admitted += 1
+        try:
+            return await self._in_inference(call)
+        finally:
+            self._admitted -= 1
 
     async def _work(self, take: Callable[[], Message], way: _Way, before: asyncio.Future[None] | None) -> None:
         try:
@@ -240,8 +273,9 @@ class Conversations:
             if message.status == "recognizing":
                 message = await self._in_inference(partial(self._recognize, message, way))
                 way.updates.put_nowait(message)
-            for update in await self._in_storage(partial(self._answer, message, way)):
-                way.updates.put_nowait(update)
+            if message.status == "answering":  # a corrected message may have been answered for good
+                for update in await self._in_storage(partial(self._answer, message, way)):
+                    way.updates.put_nowait(update)
         except (AppError, AsrError, BotError) as error:
             log.info("message failed", code=error.code, reason=str(error), kind=message.kind)
             await self._fail(message, way, error.code, error.details)
@@ -260,17 +294,20 @@ class Conversations:
 
     def _recognize(self, message: Message, way: _Way) -> Message:
         data = self.store.recording(message).read_bytes()
-        audio = way.timed("decode", lambda: decode_audio(data, limits=self._limits))
+        audio = way.timed("decode", lambda: decode_audio(data, limits=self.limits))
         if message.audio_type != WAV:
             wav = io.BytesIO(encode_wav(audio))
             message = way.timed("store", lambda: self.store.decoded(message, wav, audio.seconds))
-        transcript = way.timed("recognise", lambda: self._recognizer.transcribe(audio))
+        owner = self.store.owner(message.conversation_id)
+        hotwords = way.timed("store", lambda: self.hotwords(owner, message.conversation_id))
+        transcript = way.timed("recognise", lambda: self.recognizer.transcribe(audio, hotwords))
         if not transcript.text.strip():
             raise NoSpeech("Nothing was understood in the recording.", seconds=round(audio.seconds, 1))
         return way.timed("store", lambda: self.store.heard(message, transcript))
 
     def _answer(self, message: Message, way: _Way) -> list[Message]:
-        transcript = way.timed("store", lambda: self.store.transcript(message)) if message.kind == "voice" else None
+        recognised = message.kind == "voice" and message.heard is None
+        transcript = way.timed("store", lambda: self.store.transcript(message)) if recognised else None
         utterance = spoken(transcript) if transcript else Utterance(message.text)
         state = DialogueState.from_dict(way.timed("store", lambda: self.store.state(message.conversation_id)))
         reply = way.timed("bot", lambda: self._dialogue.respond(utterance, state))
@@ -329,23 +366,34 @@ class Conversation:
         store = self._conversations.store
         return await self._conversations.carry(self.id, partial(store.reopen, self.id, message_id))
 
+    async def correct(self, message_id: str, text: str) -> AsyncIterator[Message]:
+        """Take the user's own words for a voice message in the place of what was recognised.
 
-def spoken(transcript: Transcript) -> Utterance:
-    """Return what the bot gets to know of a transcript: what was said, how surely, and each character's candidates."""
-    candidates: list[tuple[tuple[str, float], ...]] = []
-    for token in transcript.tokens:
-        single = [
-            (alternative.text, alternative.probability)
-            for alternative in token.alternatives
-            if len(alternative.text) == len(token.text) == 1
-        ]
-        candidates += [tuple(single) or ((character, token.confidence),) for character in token.text]
-    text = transcript.spoken
-    return Utterance(
-        text=text,
-        source="spoken",
-        confidence=transcript.confidence,
-        # Spaces between Latin words stand in the text and in no token; candidates that do not line up are worse
-        # than none.
-        alternatives=tuple(candidates) if len(candidates) == len(text) else (),
-    )
+        The updates begin with the answers that are taken back, when it is to be answered again. Raises TextEmpty,
+        TextTooLong, MessageUnknown, NotCorrectable, Busy, ShuttingDown, StoreUnavailable.
+        """
+        cleaned = self._conversations.clean(text)
+        corrections = self._conversations.corrections
+        withdrawn: tuple[Message, ...] = ()
+
+        def take() -> Message:
+            nonlocal withdrawn
+            owner = self._conversations.store.owner(self.id)
+            expected = [
+                self._conversations.lexicon(owner, self.id).hotwords,
+                self._conversations.hotwords(owner, self.id),
+            ]
+            known = {hotword.word for hotwords in expected for hotword in hotwords}
+            corrected = corrections.correct(self.id, message_id, cleaned, known)
+            withdrawn = corrected.withdrawn
+            return corrected.message
+
+        updates = await self._conversations.carry(self.id, take)
+
+        async def all_updates() -> AsyncIterator[Message]:
+            for message in withdrawn:
+                yield message
+            async for message in updates:
+                yield message
+
+        return all_updates()

@@ -10,12 +10,22 @@
     │   ├── UploadTooLarge       a body with more bytes than are taken
     │   ├── UploadTimeout        a body that does not arrive
     │   ├── CrossSite            another web site asked the browser to send this
-    │   └── NotRetryable         a message that has not failed
+    │   ├── NotRetryable         a message that has not failed
+    │   ├── NotCorrectable       a message without a transcript of the user's
+    │   ├── HotwordListFull      a list's text is too long
+    │   ├── HotwordListsFull     the owner has as many lists as there may be
+    │   └── HotwordConflict      it does not fit what the lists are now
+    │       ├── HotwordListReadOnly  the list is not the user's to change
+    │       ├── HotwordsChanged      the list was changed elsewhere meanwhile
+    │       ├── NameTaken            another list has this name
+    │       └── NothingToUndo        there is no earlier, or later, text
     ├── NotFound
     │   ├── ConversationUnknown  there is no such conversation
     │   ├── DomainUnknown        there is no such domain to talk about
     │   ├── MessageUnknown       there is no such message in the conversation
     │   ├── RecordingMissing     the message has no recording, or its file is gone
+    │   ├── HotwordListUnknown   there is no such list
+    │   ├── CandidateUnknown     there is no such suggestion any more
     │   └── ModelUnknown         no model of that name runs here
     ├── Unavailable
     │   ├── Busy                 too many messages are being worked on
@@ -108,6 +118,54 @@ class NotRetryable(RequestRefused):
     code = "not_retryable"
 
 
+class NotCorrectable(RequestRefused):
+    """Only a voice message of the user's that is not on its way can be corrected."""
+
+    code = "not_correctable"
+
+
+class HotwordListFull(RequestRefused):
+    """The text of a hotword list is too long; split it into several lists."""
+
+    code = "hotword_list_full"
+
+
+class HotwordListsFull(RequestRefused):
+    """There are as many hotword lists as there may be; delete one first."""
+
+    code = "hotword_lists_full"
+
+
+class HotwordConflict(RequestRefused):
+    """The request does not fit what the hotword lists are now."""
+
+    code = "hotword_conflict"
+
+
+class HotwordListReadOnly(HotwordConflict):
+    """The bot's own words and the global list's name cannot be changed; copy the words into a list of your own."""
+
+    code = "hotword_list_read_only"
+
+
+class HotwordsChanged(HotwordConflict):
+    """The list was changed in another window meanwhile; load it again."""
+
+    code = "hotwords_changed"
+
+
+class NameTaken(HotwordConflict):
+    """There is a list of this name already; choose another."""
+
+    code = "name_taken"
+
+
+class NothingToUndo(HotwordConflict):
+    """There is no earlier, or no later, text of this list."""
+
+    code = "nothing_to_undo"
+
+
 class NotFound(AppError):
     """What was asked for is not here."""
 
@@ -130,6 +188,18 @@ class MessageUnknown(NotFound):
     """There is no such message in this conversation."""
 
     code = "message_unknown"
+
+
+class HotwordListUnknown(NotFound):
+    """There is no such hotword list; it may have been deleted in another window."""
+
+    code = "hotword_list_unknown"
+
+
+class CandidateUnknown(NotFound):
+    """There is no such suggestion any more; it was accepted or dismissed."""
+
+    code = "candidate_unknown"
 
 
 class RecordingMissing(NotFound):

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
-from app.api import chat, config, domains, errors, health, openai
+from app.api import chat, config, corrections, domains, errors, health, hotword_trial, hotwords, openai
 from app.api.protection import Protection
 from app.conversation import Conversations, Dialogue, Recognizer
 from app.errors import AppError
@@ -29,8 +29,16 @@ log = structlog.get_logger(__name__)
 
 ASSETS = Path(__file__).parents[1] / "assets"
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-ROUTERS = (health.router, config.router, domains.router, chat.router, openai.router)
+ROUTERS = (
+    health.router,
+    config.router,
+    domains.router,
+    chat.router,
+    hotwords.router,
+    hotword_trial.router,
+    corrections.router,
+    openai.router,
+)
 
 Page = Callable[[FastAPI, Settings], object]
 
@@ -42,7 +50,7 @@ class MissingRecognizer:
         """Remember `error` for those who want to be heard."""
         self._error = error
 
-    def transcribe(self, audio: Audio) -> Transcript:
+    def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
         """Raise the error that kept the model from being opened."""
         raise self._error
 

@@ -52,11 +52,15 @@ class ConversationRecord(SQLModel, table=True):
     id: str = Field(primary_key=True)
     owner: str = Field(index=True)
     state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    # What the last answer began from: message_id, state, and whether it did anything (acted).
+    last_turn: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 class Message(SQLModel, table=True):
-    """One bubble. `number` gives the order, `id` is what clients see."""
+    """One bubble. `number` gives the order, `id` is what clients see, `heard` what was recognised before a user
+    corrected the text. A bot's message is `withdrawn` when the message that it answered was corrected.
+    """
 
     __tablename__ = "message"
 
@@ -65,8 +69,9 @@ class Message(SQLModel, table=True):
     conversation_id: str = Field(foreign_key="conversation.id", index=True)
     role: str  # user, bot
     kind: str  # voice, text, table, image
-    status: str = Field(index=True)  # recognizing, answering, done, failed
+    status: str = Field(index=True)  # recognizing, answering, done, failed, withdrawn
     text: str = ""
+    heard: str | None = None
     seconds: float | None = None
     audio_name: str | None = None
     audio_type: str | None = None
@@ -167,6 +172,11 @@ class Store:
         with self.database.session() as session:
             self._owned(session, owner, conversation_id)
 
+    def owner(self, conversation_id: str) -> str:
+        """Return whose a conversation is."""
+        with self.database.session() as session:
+            return self._conversation(session, conversation_id).owner
+
     def state(self, conversation_id: str) -> dict[str, Any]:
         """Return the bot's state in a conversation."""
         with self.database.session() as session:
@@ -178,7 +188,7 @@ class Store:
             self._owned(session, owner, conversation_id)
             newest_first = (
                 select(Message)
-                .where(Message.conversation_id == conversation_id)
+                .where(Message.conversation_id == conversation_id, Message.status != "withdrawn")
                 .order_by(col(Message.number).desc())
                 .limit(limit)
             )
@@ -248,7 +258,13 @@ class Store:
         Returns the message and the bot's messages after it.
         """
         with self.database.session() as session:
-            self._conversation(session, message.conversation_id).state = reply.state.to_dict()
+            conversation = self._conversation(session, message.conversation_id)
+            conversation.last_turn = {
+                "message_id": message.id,
+                "state": conversation.state,
+                "acted": bool(reply.actions),
+            }
+            conversation.state = reply.state.to_dict()
             done = self._set(session, message, status="done", error_code=None, error_details={})
             return [done, *self._add_reply(session, message.conversation_id, reply)]
 
@@ -261,7 +277,8 @@ class Store:
         with self.database.session() as session:
             message = self._message(session, conversation_id, message_id)
             recognised = message.kind == "text" or session.get(TranscriptRecord, message.id) is not None
-            status = "answering" if recognised and message.text else "recognizing"
+            corrected = message.heard is not None
+            status = "answering" if (recognised or corrected) and message.text else "recognizing"
             # The condition lets only one of two retries at the same moment through.
             taken = session.execute(
                 update(Message)

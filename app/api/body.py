@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -59,6 +60,26 @@ def bounded(request: Request, max_bytes: int, overhead: int = 0) -> Request:
     return Request(request.scope, counted)
 
 
+def bounded_route(max_bytes: int) -> type[APIRoute]:
+    """Return the class for routes whose JSON bodies have at most `max_bytes` and arrive in time.
+
+    FastAPI reads a body whole before it asks anybody: a router with this `route_class` bounds it before that.
+    """
+
+    class BoundedRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def read_within_bounds(request: Request) -> Response:
+                request = bounded(request, max_bytes)
+                await _in_time(request.body(), request.app.state.settings.upload_timeout)
+                return await handle(request)
+
+            return read_within_bounds
+
+    return BoundedRoute
+
+
 @asynccontextmanager
 async def sent_message(request: Request, settings: Settings) -> AsyncIterator[str | BinaryIO]:
     """Read what the client sent: a typed text, or a recording (a file that lives as long as the context).
@@ -92,6 +113,22 @@ async def sent_file(request: Request, field: str, settings: Settings) -> AsyncIt
     try:
         form = await _in_time(request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES), seconds)
         yield _file(form, field, settings.max_file_bytes), form
+    finally:
+        await request.close()
+
+
+@asynccontextmanager
+async def sent_form(request: Request, settings: Settings, max_field_bytes: int) -> AsyncIterator[FormData]:
+    """Read a form with a recording or without; its file lives as long as the context.
+
+    Raises UploadTooLarge, UploadTimeout; HTTPException 415 for another kind of body.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+        raise HTTPException(415)
+    request = bounded(request, settings.max_upload_bytes, MULTIPART_OVERHEAD + max_field_bytes)
+    try:
+        reading = request.form(max_files=1, max_fields=8, max_part_size=max_field_bytes)
+        yield await _in_time(reading, settings.upload_timeout)
     finally:
         await request.close()
 

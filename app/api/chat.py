@@ -39,14 +39,19 @@ class Table(BaseModel):
 
 
 class Message(BaseModel):
-    """One bubble of the chat."""
+    """One bubble of the chat.
+
+    `heard` is what was recognised before the user corrected the text. A `withdrawn` message of the bot's is to be taken
+    out of the chat: the message that it answered was corrected and is answered again.
+    """
 
     id: str
     conversation_id: str
     role: Literal["user", "bot"]
     kind: Literal["voice", "text", "table", "image"]
     text: str
-    status: Literal["recognizing", "answering", "done", "failed"]
+    status: Literal["recognizing", "answering", "done", "failed", "withdrawn"]
+    heard: str | None
     seconds: float | None
     error: errors.ErrorBody | None
     quick_replies: list[QuickReply]
@@ -90,7 +95,8 @@ class Messages(BaseModel):
     messages: list[Message]
 
 
-def _conversations(request: Request) -> Conversations:
+def conversations_of(request: Request) -> Conversations:
+    """Return the conversations of the app that is asked."""
     conversations: Conversations = request.app.state.conversations
     return conversations
 
@@ -100,18 +106,18 @@ def _settings(request: Request) -> Settings:
     return settings
 
 
-Chats = Annotated[Conversations, Depends(_conversations)]
+Chats = Annotated[Conversations, Depends(conversations_of)]
 Language = Annotated[str, Depends(errors.language)]
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
+REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": errors.ErrorAnswer} for code in (400, 403, 404, 408, 409, 413, 415, 422, 503)
 }
-_STREAM: dict[int | str, dict[str, Any]] = {
+STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-sent events: `message` each time a message appears or changes, at last `done`.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
-    **_REFUSALS,
+    **REFUSALS,
 }
 _SENT_BODY = {
     "required": True,
@@ -160,7 +166,7 @@ def list_messages(
 @router.post(
     "/conversations/{conversation_id}/messages",
     response_class=StreamingResponse,
-    responses=_STREAM,
+    responses=STREAM,
     openapi_extra={"requestBody": _SENT_BODY},
 )
 async def send_message(
@@ -172,20 +178,20 @@ async def send_message(
     conversations.check_admission()
     async with sent_message(request, _settings(request)) as sent:
         updates = await (conversation.read(sent) if isinstance(sent, str) else conversation.hear(sent))
-    return _stream(updates, language)
+    return event_stream(updates, language)
 
 
 @router.post(
     "/conversations/{conversation_id}/messages/{message_id}/retry",
     response_class=StreamingResponse,
-    responses=_STREAM,
+    responses=STREAM,
 )
 async def retry_message(
     conversation_id: str, message_id: str, person: Identified, conversations: Chats, language: Language
 ) -> StreamingResponse:
     """Try a message that failed again."""
     conversation = await conversations.open(person.id, conversation_id)
-    return _stream(await conversation.retry(message_id), language)
+    return event_stream(await conversation.retry(message_id), language)
 
 
 @router.get(
@@ -220,7 +226,8 @@ def show_picture(conversation_id: str, message_id: str, conversations: Chats, pe
     return FileResponse(path, media_type=media_type, headers={"Cache-Control": "private, max-age=86400, immutable"})
 
 
-def _stream(updates: AsyncIterator[store.Message], language: str) -> StreamingResponse:
+def event_stream(updates: AsyncIterator[store.Message], language: str) -> StreamingResponse:
+    """Return the answer that tells of messages as they appear and change."""
     return StreamingResponse(
         _events(updates, language),
         media_type="text/event-stream",

@@ -46,7 +46,7 @@ class GatedRecognizer(SegmentWise):
         self.begun = threading.Semaphore(0)
         self.heard: list[float] = []
 
-    def transcribe(self, audio: Audio) -> Transcript:
+    def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
         self.begun.release()
         assert self.gate.wait(30)
         self.heard.append(round(audio.seconds, 1))
@@ -59,7 +59,7 @@ class InstantRecognizer(SegmentWise):
     def __init__(self, text: str = "我要挂号") -> None:
         self.text = text
 
-    def transcribe(self, audio: Audio) -> Transcript:
+    def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
         return transcript_of(self.text)
 
 

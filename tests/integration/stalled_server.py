@@ -11,12 +11,13 @@ import uvicorn
 from app.factory import build
 from app.settings import Settings
 from asr import Audio, Transcript
+from asr.hotwords import EMPTY, HotwordList
 
 
 class StalledRecognizer:
     """Begins and never ends."""
 
-    def transcribe(self, audio: Audio) -> Transcript:
+    def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
         threading.Event().wait()
         raise AssertionError
 

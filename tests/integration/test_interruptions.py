@@ -100,7 +100,7 @@ def test_the_work_goes_on_when_the_client_leaves(settings: Settings, serve: Serv
 
 def test_a_failure_that_nobody_foresaw_leaves_the_message_with_a_retry(settings: Settings, serve: Serve) -> None:
     class Broken(InstantRecognizer):
-        def transcribe(self, audio):  # type: ignore[no-untyped-def]
+        def transcribe(self, audio, hotwords):  # type: ignore[no-untyped-def]
             raise ZeroDivisionError("我的电话是13800000000")
 
     chat = Chat(serve(build(settings, recognizer=Broken(), page=None)))

@@ -86,7 +86,8 @@ def test_a_session_keeps_all_or_nothing(tmp_path: Path) -> None:
 
     def write_and_fail() -> None:
         with database.session() as session:
-            session.execute(text("INSERT INTO conversation VALUES ('c', '{}', '2026-03-01 00:00:00', 'anna')"))
+            columns = "(id, state, created_at, owner)"
+            session.execute(text(f"INSERT INTO conversation {columns} VALUES ('c', '{{}}', '2026-03-01', 'anna')"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

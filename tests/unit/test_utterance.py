@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.conversation import spoken
+from app.utterance import spoken
 from asr import Alternative, Segment, Token, Transcript, Word
 
 
