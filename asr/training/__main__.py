@@ -106,7 +106,7 @@ def train(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> N
 @_plainly
 def export(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("work")) -> None:
     """Write the ONNX files, fp32 and int8, unless int8 recognises worse."""
-    _workshop(config, data, work).export(out)
+    _export(_workshop(config, data, work), out)
 
 
 @app.command()
@@ -126,7 +126,13 @@ def run_all(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("
     workshop = _workshop(config, data, work)
     workshop.gather()
     workshop.train()
-    workshop.export(out)
+    _export(workshop, out)
+
+
+def _export(workshop: Workshop, out: Path) -> None:
+    for name, rates in workshop.export(out).items():
+        typer.echo(f"{name}: CER {rates['fp32']:.2f} % in fp32, {rates['int8']:.2f} % in int8")
+    typer.echo(f"written to {out}")
 
 
 def _workshop(config: Path, data: Path | None, work: Path) -> Workshop:

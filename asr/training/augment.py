@@ -8,36 +8,54 @@ import numpy as np
 import soxr
 
 from asr.training.corpus import SAMPLE_RATE, Samples
+from asr.training.rooms import random_room
 
 NoiseSource = Callable[[], Samples]
 
 
 class Augmenter:
-    """Speed and pitch, vocal-tract length, room, microphone, noise, loudness: each drawn anew for every clip."""
+    """Speed, pitch, room, microphone, telephone, noise, babble, loudness: each drawn anew for every clip."""
 
     def __init__(self, rng: np.random.Generator, babble: NoiseSource) -> None:
-        """``babble`` gives speech of somebody else at 16 kHz, of any length over zero."""
+        """``babble`` gives speech of somebody else at 16 kHz, of any length over zero, another one at each call."""
         self.rng = rng
         self.babble = babble
 
     def __call__(self, samples: Samples) -> Samples:
         """Float32 mono at 16 kHz in, another version of it out; only the speed changes its length."""
         rng = self.rng
-        samples = change_speed(samples, float(rng.choice([0.86, 0.9, 0.95, 1.0, 1.0, 1.05, 1.1, 1.16])))
+        samples = change_speed(samples, float(rng.choice([0.9, 0.95, 1.0, 1.0, 1.05, 1.1])))
+        if rng.random() < 0.3:
+            samples = change_pitch(samples, float(rng.choice([0.84, 0.89, 0.94, 1.06, 1.12, 1.19])))
         if rng.random() < 0.4:
-            samples = reverberate(samples, rng, seconds=rng.uniform(0.08, 0.45), level=rng.uniform(0.1, 0.6))
+            samples = convolve(samples, random_room(rng))
         samples = equalise(samples, rng, decibels=6.0)
-        if rng.random() < 0.2:
+        microphone = rng.random()
+        if microphone < 0.1:
+            samples = telephone(samples)
+        elif microphone < 0.25:
             samples = band_limit(samples, low=rng.uniform(50, 300), high=rng.uniform(3_400, 6_000))
         if rng.random() < 0.75:
-            noise = self._noise(len(samples))
-            samples = add_noise(samples, noise, snr=rng.uniform(6, 35))
+            samples = add_noise(samples, self._noise(len(samples)), snr=rng.uniform(5, 30))
         return scale(samples, peak_decibels=rng.uniform(-24, -1))
 
     def _noise(self, length: int) -> Samples:
-        if self.rng.random() < 0.3:
-            return np.resize(self.babble(), length)
-        return coloured_noise(length, self.rng, tilt=self.rng.uniform(0, 1))
+        rng = self.rng
+        if rng.random() < 0.3:
+            return babble([self.babble() for _ in range(int(rng.integers(1, 5)))], length, rng)
+        noise = coloured_noise(length, rng, tilt=rng.uniform(0, 1))
+        if rng.random() < 0.2:
+            noise = noise + hum(length, rng) * np.float32(noise.std())
+        return noise
+
+
+def babble(voices: list[Samples], length: int, rng: np.random.Generator) -> Samples:
+    """Several people talking at once, each from a random place on, equally loud."""
+    mixed = np.zeros(length, np.float32)
+    for voice in voices:
+        turned = np.roll(voice, int(rng.integers(len(voice))))
+        mixed += np.resize(turned, length) / np.float32(turned.std() + 1e-6)
+    return mixed
 
 
 def change_speed(samples: Samples, factor: float) -> Samples:
@@ -45,14 +63,40 @@ def change_speed(samples: Samples, factor: float) -> Samples:
     return samples if factor == 1 else soxr.resample(samples, SAMPLE_RATE, SAMPLE_RATE / factor)
 
 
-def reverberate(samples: Samples, rng: np.random.Generator, seconds: float, level: float) -> Samples:
-    """A room as a direct path and exponentially decaying noise: 60 dB in ``seconds``, ``level`` of the direct path."""
-    length = int(seconds * SAMPLE_RATE)
-    tail = rng.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
-    tail *= level / np.sqrt((tail**2).sum())
-    tail[0] = 1.0
-    size = 1 << (len(samples) + length).bit_length()
-    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(tail, size)
+def change_pitch(samples: Samples, factor: float) -> Samples:
+    """Higher (factor over 1) or lower, formants included, as fast as before: another speed, stretched back."""
+    return stretch(change_speed(samples, factor), len(samples))
+
+
+def stretch(samples: Samples, length: int, window: int = 640, search: int = 160) -> Samples:
+    """Make speech longer or shorter and leave its pitch: windows laid over one another where they fit best.
+
+    Source: Verhelst and Roelands, "An overlap-add technique based on waveform similarity (WSOLA)" (1993).
+
+    Args:
+        samples: at 16 kHz.
+        length: samples to return.
+        window: of 40 ms; half of it overlaps.
+        search: how far from its place a window may be taken, so that it goes on from the one before.
+    """
+    hop = window // 2
+    padded = np.pad(samples, (search, window + 2 * search + hop))
+    fade = np.hanning(window + 1)[:-1].astype(np.float32)
+    out = np.zeros(length + window, np.float32)
+    start = search
+    for place in range(0, length, hop):
+        out[place : place + window] += padded[start : start + window] * fade
+        expected = padded[start + hop : start + hop + window]  # what would follow if nothing were stretched
+        target = min(search + round((place + hop) * len(samples) / length), len(padded) - window - search)
+        around = padded[target - search : target + search + window]
+        start = target - search + int(np.correlate(around, expected, "valid").argmax())
+    return out[:length]
+
+
+def convolve(samples: Samples, response: Samples) -> Samples:
+    """Speech as it sounds in the room of ``response``, as long as before."""
+    size = 1 << (len(samples) + len(response)).bit_length()
+    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(response, size)
     return np.fft.irfft(spectrum, size)[: len(samples)].astype(np.float32)
 
 
@@ -65,11 +109,18 @@ def equalise(samples: Samples, rng: np.random.Generator, decibels: float) -> Sam
 
 
 def band_limit(samples: Samples, low: float, high: float) -> Samples:
-    """A telephone or a cheap microphone: what lies outside ``low`` to ``high`` Hz loses 30 dB."""
+    """A cheap microphone: what lies outside ``low`` to ``high`` Hz loses 30 dB."""
     spectrum = np.fft.rfft(samples)
     frequencies = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
     spectrum[(frequencies < low) | (frequencies > high)] *= 10 ** (-30 / 20)
     return np.fft.irfft(spectrum, len(samples)).astype(np.float32)
+
+
+def telephone(samples: Samples) -> Samples:
+    """A telephone line: 300 to 3,400 Hz, eight bits a sample on the logarithmic scale of ITU-T G.711 (mu-law)."""
+    heard = scale(band_limit(samples, low=300, high=3_400), peak_decibels=-3)
+    steps = np.rint(np.sign(heard) * np.log1p(255 * np.abs(heard)) / np.log(256) * 127)
+    return (np.sign(steps) * np.expm1(np.abs(steps) / 127 * np.log(256)) / 255).astype(np.float32)
 
 
 def coloured_noise(length: int, rng: np.random.Generator, tilt: float) -> Samples:
@@ -118,6 +169,27 @@ def warp_mel(mel: Samples, factor: float) -> Samples:
     upper = np.minimum(lower + 1, mel.shape[1] - 1)
     weight = (source - lower).astype(np.float32)
     return mel[:, lower] * (1 - weight) + mel[:, upper] * weight
+
+
+def mask_mel(mel: Samples, rng: np.random.Generator, bands: int = 12, frames: int = 20) -> Samples:
+    """SpecAugment (Park et al. 2019) on a log-mel spectrogram: up to two spans of bands and of frames become its mean.
+
+    Args:
+        mel: (frames, bands), 10 ms each; left as it is.
+        rng: where and how wide.
+        bands, frames: the widest span; spans of frames never take more than a tenth.
+    """
+    masked = mel.copy()
+    mean = mel.mean()
+    for _ in range(int(rng.integers(3))):
+        width = int(rng.integers(bands + 1))
+        start = int(rng.integers(mel.shape[1] - width + 1))
+        masked[:, start : start + width] = mean
+    for _ in range(int(rng.integers(3))):
+        width = int(rng.integers(min(frames, len(mel) // 10) + 1))
+        start = int(rng.integers(len(mel) - width + 1))
+        masked[start : start + width] = mean
+    return masked
 
 
 def non_speech(rng: np.random.Generator) -> Samples:

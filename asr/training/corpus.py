@@ -30,7 +30,17 @@ class Clip:
     offset: float | None = None
     """Where in the file it begins, in seconds; None is the whole file."""
     duration: float | None = None
-    """Its length in seconds; looked at only beside an offset."""
+    """Its length in seconds, as the manifest states it; cuts the sound off only beside an offset."""
+
+    @property
+    def seconds(self) -> float:
+        """Its length, as stated or else as the file says; 0 when neither tells."""
+        if self.duration is not None:
+            return self.duration
+        try:
+            return float(sf.info(self.path).duration)
+        except sf.LibsndfileError:
+            return 0.0
 
     def samples(self) -> Samples:
         """The audio as float32 mono at 16 kHz.

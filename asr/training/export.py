@@ -1,7 +1,7 @@
-"""From a checkpoint to the files that ship: two ONNX graphs, int8 beside fp32, with configuration and vocabulary.
+"""From trained weights to a model folder: two ONNX graphs, with configuration and vocabulary.
 
-Layout of the folder, FunASR's where it has one: config.yaml, tokens.json, encoder[_quant].onnx (log-mel frames to
-Whisper's features) and model[_quant].onnx (features to tokens).
+Layout of the folder, FunASR's where it has one: config.yaml, tokens.json, encoder.onnx (log-mel frames to Whisper's
+features) and model.onnx (features to tokens); syllables.json is for those who go on training from it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 
-from asr.training.features import DROPPED_FRAMES, TAIL_SECONDS
+from asr.training.features import DROPPED_FRAMES
+from asr.training.items import TAIL_SECONDS
 from asr.training.model import FRAME_SECONDS, STACK, EmbeddedParaformer, ModelConfig
-from asr.training.quantise import quantise
 from asr.training.text import Vocabulary
 from asr.training.whisper import N_MELS, WhisperEncoder
 
@@ -52,35 +52,23 @@ class ModelGraph(nn.Module):
         return logits.log_softmax(dim=-1), counts, alphas
 
 
-def load_average(checkpoint: Path) -> EmbeddedParaformer:
-    """The averaged weights of a training run, ready for inference."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model = EmbeddedParaformer(ModelConfig(**state["model_config"]))
-    model.load_state_dict(state["average"])
-    return model.eval()
-
-
-def export(encoder: WhisperEncoder, model: EmbeddedParaformer, vocabulary: Vocabulary, folder: Path) -> None:
-    """Write the model folder: fp32 and int8 graphs, config.yaml, tokens.json.
-
-    Args:
-        encoder: Whisper's encoder.
-        model: the trained part, in inference mode.
-        vocabulary: its tokens.
-        folder: made when it is not there; files of the same names are replaced.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+def export_encoder(encoder: WhisperEncoder, path: Path) -> None:
+    """Write Whisper's encoder as an ONNX file, fp32."""
     _export_graph(
         EncoderGraph(encoder),
         (torch.zeros(2, 200, N_MELS), torch.tensor([200, 160])),
-        folder / "encoder.onnx",
+        path,
         inputs={"speech": {0: "batch", 1: "mel_frames"}, "speech_lengths": {0: "batch"}},
         outputs={"encoder_out": {0: "batch", 1: "encoder_frames"}, "encoder_lengths": {0: "batch"}},
     )
+
+
+def export_model(model: EmbeddedParaformer, path: Path) -> None:
+    """Write what stands on the encoder as an ONNX file, fp32."""
     _export_graph(
         ModelGraph(model),
         (torch.randn(2, 82, model.config.acoustic_width), torch.tensor([82, 62])),
-        folder / "model.onnx",
+        path,
         inputs={"encoder_out": {0: "batch", 1: "encoder_frames"}, "encoder_lengths": {0: "batch"}},
         outputs={
             "log_probs": {0: "batch", 1: "tokens"},
@@ -88,11 +76,29 @@ def export(encoder: WhisperEncoder, model: EmbeddedParaformer, vocabulary: Vocab
             "alphas": {0: "batch", 1: "frames"},
         },
     )
-    for name in ("encoder", "model"):
-        quantise(folder / f"{name}.onnx", folder / f"{name}_quant.onnx")
-    _write_config(folder)
+
+
+def write_description(config: ModelConfig, vocabulary: Vocabulary, folder: Path) -> None:
+    """Write config.yaml and the vocabulary beside the graphs."""
+    description = {
+        "model": "WhisperParaformer",
+        "model_conf": {
+            "frame_seconds": FRAME_SECONDS,
+            "max_seconds": MAX_SECONDS,
+            "heads": config.heads,
+            "dynamic_threshold": config.dynamic_threshold,
+        },
+        "frontend": "WhisperFrontend",
+        "frontend_conf": {
+            "fs": 16_000,
+            "n_mels": N_MELS,
+            "frame_length": 25,
+            "frame_shift": 10,
+            "tail_padding": TAIL_SECONDS,
+        },
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
     vocabulary.save(folder)
-    (folder / "syllables.json").unlink()
 
 
 def _export_graph(
@@ -114,19 +120,3 @@ def _export_graph(
             opset_version=OPSET,
             dynamo=False,
         )
-
-
-def _write_config(folder: Path) -> None:
-    config = {
-        "model": "WhisperParaformer",
-        "model_conf": {"frame_seconds": FRAME_SECONDS, "max_seconds": MAX_SECONDS},
-        "frontend": "WhisperFrontend",
-        "frontend_conf": {
-            "fs": 16_000,
-            "n_mels": N_MELS,
-            "frame_length": 25,
-            "frame_shift": 10,
-            "tail_padding": TAIL_SECONDS,
-        },
-    }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")

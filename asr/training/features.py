@@ -7,8 +7,6 @@ NAME.jsonl with id, text, and where its frames lie.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,65 +17,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asr.frontend import WhisperFrontend
-from asr.training.augment import Augmenter, non_speech, warp_mel
-from asr.training.corpus import Clip, Samples, group, is_han, join
+from asr.training.corpus import Samples
+from asr.training.items import TAIL_SECONDS, Item
 from asr.training.whisper import WIDTH, WhisperEncoder
 
-TAIL_SECONDS = 0.5
-"""Silence that the front end appends: without it the last frames' features drift."""
 DROPPED_FRAMES = 18
-"""Encoder frames of that tail that carry nothing and are cut off again (0.36 of its 0.5 s)."""
-ALONE = 3
-"""One word in so many is also learnt alone, for answers of one word."""
+"""Encoder frames of the appended silence that carry nothing and are cut off again (0.36 of its 0.5 s)."""
 _GROUP = 16
 _BATCH = 4
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing to encode: samples are made when their turn comes, so that a copy is never in memory whole."""
-
-    id: str
-    text: str
-    make: Callable[[], Samples]
-    warp: float = 1.0
-
-
-def clean_items(clips: list[Clip]) -> list[Item]:
-    """The clips as they are: for evaluation."""
-    return [Item(clip.id, clip.text, clip.samples) for clip in clips]
-
-
-def training_items(clips: list[Clip], seed: int, *, augmented: bool) -> list[Item]:
-    """One copy of the corpus: each sentence, words alone and in runs, a few sentences joined, some non-speech.
-
-    Args:
-        clips: the corpus; those of kind ``hsk-word`` are single words.
-        seed: copies of different seeds differ in every random choice.
-        augmented: whether clips pass the Augmenter; the first copy is clean.
-    """
-    rng = np.random.default_rng(seed)
-    clips = [clip for clip in clips if is_han(clip.text)]
-    sentences = [clip for clip in clips if clip.kind != "hsk-word"]
-    words = [clip for clip in clips if clip.kind == "hsk-word"]
-    augment = Augmenter(rng, babble=lambda: sentences[int(rng.integers(len(sentences)))].samples())
-
-    def item(id_: str, parts: list[Clip], gap: tuple[float, float], *, level: bool = False) -> Item:
-        def make() -> Samples:
-            samples = join(parts, rng, gap, level=level)
-            return augment(samples) if augmented else samples
-
-        warp = float(rng.uniform(0.9, 1.1)) if augmented and rng.random() < 0.6 else 1.0
-        return Item(id_, "".join(part.text for part in parts), make, warp)
-
-    items = [item(clip.id, [clip], (0, 0)) for clip in sentences]
-    items += [item(clip.id, [clip], (0, 0), level=True) for clip in words[::ALONE]]
-    items += [item(f"words-{seed}-{i}", run, (0.0, 0.25), level=True) for i, run in enumerate(group(words, rng, 2, 5))]
-    joined = group(sentences, rng, 2, 5)[: len(sentences) // 20]
-    items += [item(f"joined-{seed}-{i}", run, (0.05, 0.6)) for i, run in enumerate(joined)]
-    items += [Item(f"silence-{seed}-{i}", "", lambda: non_speech(rng)) for i in range(len(sentences) // 40)]
-    rng.shuffle(items)
-    return items
 
 
 def extract(items: list[Item], encoder: WhisperEncoder, target: Path) -> None:
@@ -97,7 +44,7 @@ def extract(items: list[Item], encoder: WhisperEncoder, target: Path) -> None:
     ):
         for start in tqdm(range(0, len(items), _GROUP), desc=target.name, mininterval=5):
             batch = items[start : start + _GROUP]
-            mels = [warp_mel(frontend(item.make()), item.warp) for item in batch]
+            mels = [item.mel(frontend) for item in batch]
             for item, encoded in zip(batch, _encode(mels, encoder), strict=True):
                 encoded.tofile(features)
                 line = {"id": item.id, "text": item.text, "offset": offset, "frames": len(encoded)}

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asr.training.model import Acoustics, EmbeddedParaformer, glance, integrate
+from asr.training.mwer import mwer_loss
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,10 @@ class LossConfig:
     text: float = 0.5
     label_smoothing: float = 0.1
     sampling_ratio: float = 0.6
-    """Share of the first pass's errors that the glancing sampler shows."""
+    """Share of the first pass's errors that the glancing sampler shows; 0 switches the sampler off."""
+    mwer: float = 0.0
+    """Weight of the expected errors of the n best sentences; for the last epochs, on top of a trained model."""
+    mwer_hypotheses: int = 4
     deaf: float = 0.15
     """Share of the sentences whose acoustic embeddings and frames are hidden: the decoder has the syllables only."""
     confusion: float = 0.25
@@ -53,14 +57,16 @@ def speech_loss(model: EmbeddedParaformer, batch: SpeechBatch, config: LossConfi
     scaled = acoustics.alphas * (batch.counts / total.clamp(min=1e-3))[:, None]
     acoustic = model.acoustic_norm(integrate(acoustics.frames, scaled, batch.counts.max()))
     syllable_logits = model.syllable_logits(acoustic)
-    parts = {"ctc": _ctc_loss(model, acoustics, batch)}
+    parts = {"ctc": _ctc_loss(model, acoustics, batch)} if config.ctc else {}
     parts["quantity"] = (total - batch.counts).abs().sum() / batch.counts.sum().clamp(min=1)
     parts["syllable"] = _cross_entropy(syllable_logits, batch.syllables, mask & (batch.syllables > 0))
     deaf = torch.rand(len(total), device=total.device) < config.deaf
     embedded = model.embed(acoustic.masked_fill(deaf[:, None, None], 0.0), syllable_logits.float().softmax(-1).detach())
-    parts["decoder"] = _glancing_loss(
-        model, embedded, batch.tokens, mask, acoustics.frames, acoustics.mask & ~deaf[:, None], config
-    )
+    frame_mask = acoustics.mask & ~deaf[:, None]
+    parts["decoder"] = _glancing_loss(model, embedded, batch.tokens, mask, acoustics.frames, frame_mask, config)
+    if config.mwer and mask.any():
+        logits = model.decode(embedded, mask, acoustics.frames, frame_mask)
+        parts["mwer"] = mwer_loss(logits.float().log_softmax(dim=-1), batch.tokens, mask, config.mwer_hypotheses)
     return {name: value * getattr(config, name) for name, value in parts.items()}
 
 
@@ -95,6 +101,9 @@ def _glancing_loss(
     frame_mask: Tensor,
     config: LossConfig,
 ) -> Tensor:
+    if not config.sampling_ratio:
+        logits = model.decode(embedded, mask, frames, frame_mask)
+        return _cross_entropy(logits, tokens, mask, config.label_smoothing)
     with torch.no_grad():
         first = model.decode(embedded, mask, frames, frame_mask).argmax(dim=-1)
     truth = model.glance_norm(model.token_embedding(tokens))

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 STACK = 3
 """Encoder frames in one frame of the adapter: 60 ms."""
 FRAME_SECONDS = 0.02 * STACK
+TAIL = 0.45
+"""FunASR's ``tail_threshold``: the weight that makes a last token with a fixed threshold."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class ModelConfig:
     adapter_layers: int = 2
     decoder_layers: int = 4
     dropout: float = 0.1
+    dynamic_threshold: bool = True
+    """Whether CIF's threshold is set for every utterance so that no weight is left over at its end. If not it is 1,
+    and what is left over is a token when it is more than ``TAIL``."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +96,17 @@ class EmbeddedParaformer(nn.Module):
         return self.ctc(frames)
 
     def recognise(self, acoustics: Acoustics) -> tuple[Tensor, Tensor, Tensor]:
-        """Inference: logits (batch, tokens, vocabulary), token counts (batch,), and alphas that sum to the counts."""
+        """Inference: logits (batch, tokens, vocabulary), token counts (batch,), and the weights that make the tokens.
+
+        With the dynamic threshold of the paper (section 3.2) the weights sum to the counts: a threshold of total /
+        count, and weights divided by it, are the same thing. The paper's count is the total rounded up; to the
+        nearest is what the quantity loss teaches.
+        """
         total = acoustics.alphas.sum(dim=1)
-        counts = total.round()
-        alphas = acoustics.alphas * (counts / total.clamp(min=1e-3))[:, None]
+        counts, alphas = (total + (1 - TAIL)).floor(), acoustics.alphas
+        if self.config.dynamic_threshold:
+            counts = total.round()
+            alphas = alphas * (counts / total.clamp(min=1e-3))[:, None]
         most = counts.max().clamp(min=1).long()
         acoustic = self.acoustic_norm(integrate(acoustics.frames, alphas, most))
         token_mask = count_up(most)[None] < counts[:, None].clamp(min=1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -20,10 +21,15 @@ from torch import Tensor, nn
 
 from asr.training.whisper import EncoderLayer, WhisperEncoder
 
-SMOOTHING = 0.85
-"""Share of an activation's range that moves into the weights; SmoothQuant's alpha."""
-OUTLIERS = 48
-"""Hidden units of every feed-forward part that stay in fp32."""
+
+@dataclass(frozen=True)
+class Int8Settings:
+    """How an encoder is made ready for int8."""
+
+    smoothing: float = 0.85
+    """Share of an activation's range that moves into the weights; SmoothQuant's alpha."""
+    outliers: int = 48
+    """Hidden units of every feed-forward part that stay in fp32."""
 
 
 class SplitLinear(nn.Module):
@@ -42,27 +48,32 @@ class SplitLinear(nn.Module):
         return self.rest(x * self.keep) + x[..., self.outliers] @ self.outlier_weight
 
 
-def tame(encoder: WhisperEncoder, mels: Iterable[Tensor]) -> WhisperEncoder:
+def tame(encoder: WhisperEncoder, largest: dict[str, Tensor], settings: Int8Settings) -> WhisperEncoder:
     """An encoder that computes the same and can be quantised.
 
     Args:
         encoder: left as it is.
-        mels: log-mel spectrograms to see the activations on, each (frames, 80), an even number of frames.
+        largest: what ``largest_inputs`` saw of it.
+        settings: see there.
     """
     tamed = copy.deepcopy(encoder)
-    largest = largest_inputs(tamed, mels)
     for i, layer in enumerate(tamed.layers):
         assert isinstance(layer, EncoderLayer)
-        smooth(layer.attention_norm, layer.qkv, largest[f"layers.{i}.qkv"])
-        smooth(layer.feed_forward_norm, layer.expand, largest[f"layers.{i}.expand"])
-        split = SplitLinear(layer.contract, largest[f"layers.{i}.contract"].topk(OUTLIERS).indices)
+        smooth(layer.attention_norm, layer.qkv, largest[f"layers.{i}.qkv"], settings.smoothing)
+        smooth(layer.feed_forward_norm, layer.expand, largest[f"layers.{i}.expand"], settings.smoothing)
+        split = SplitLinear(layer.contract, largest[f"layers.{i}.contract"].topk(settings.outliers).indices)
         layer.set_submodule("contract", split)
     return tamed
 
 
 @torch.inference_mode()
 def largest_inputs(encoder: WhisperEncoder, mels: Iterable[Tensor]) -> dict[str, Tensor]:
-    """The largest magnitude each input of each linear layer takes: name of the layer → (inputs,)."""
+    """The largest magnitude each input of each linear layer takes: name of the layer → (inputs,).
+
+    Args:
+        encoder: left as it is.
+        mels: log-mel spectrograms to see the activations on, each (frames, 80), an even number of frames.
+    """
     largest: dict[str, Tensor] = {}
 
     def watch(name: str) -> None:
@@ -84,10 +95,10 @@ def largest_inputs(encoder: WhisperEncoder, mels: Iterable[Tensor]) -> dict[str,
 
 
 @torch.no_grad()
-def smooth(norm: nn.LayerNorm, linear: nn.Linear, largest: Tensor) -> None:
+def smooth(norm: nn.LayerNorm, linear: nn.Linear, largest: Tensor, smoothing: float) -> None:
     """Divide what the norm puts out by a scale for each channel, and multiply the weights with it, in place."""
     weight = linear.weight.abs().amax(dim=0).clamp(min=1e-5)
-    scale = largest.clamp(min=1e-3) ** SMOOTHING / weight ** (1 - SMOOTHING)
+    scale = largest.clamp(min=1e-3) ** smoothing / weight ** (1 - smoothing)
     scale = scale / scale.log().mean().exp()
     norm.weight.div_(scale)
     norm.bias.div_(scale)
@@ -100,13 +111,13 @@ def quantise(source: Path, target: Path) -> None:
     Weights are unsigned, because signed ones overflow on processors with AVX2 but without VNNI.
     """
     graph = onnx.load(str(source)).graph
-    small = {weight.name for weight in graph.initializer if weight.dims[:1] == [OUTLIERS]}
+    split_off = {weight.name for weight in graph.initializer if weight.name.endswith(".outlier_weight")}
     quantize_dynamic(
         source,
         target,
         op_types_to_quantize=["MatMul"],
         per_channel=True,
         weight_type=QuantType.QUInt8,
-        nodes_to_exclude=[node.name for node in graph.node if small.intersection(node.input)],
+        nodes_to_exclude=[node.name for node in graph.node if split_off.intersection(node.input)],
         extra_options={"MatMulConstBOnly": True},
     )

@@ -1,55 +1,56 @@
-"""The whole way from a corpus to the shipped files, as steps that leave their results in one work folder.
+"""The whole way from a corpus to the embedded kind of model, as steps that leave their results in one work folder.
 
 Every step is skipped when its result is there, so that the way can be gone on with after a stop.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from asr.frontend import WhisperFrontend
 from asr.training import whisper
+from asr.training.batches import CachedSpeech, HeldOutSet, LiveHeldOut, LiveSpeech
 from asr.training.corpus import Clip, is_han, read_manifest
 from asr.training.errors import ConfigInvalid
-from asr.training.export import export, load_average
-from asr.training.features import TAIL_SECONDS, FeatureSet, Item, clean_items, extract, training_items
+from asr.training.features import FeatureSet, extract
+from asr.training.items import Item, clean_items, training_items
 from asr.training.losses import LossConfig
-from asr.training.model import ModelConfig
-from asr.training.quantise import tame
+from asr.training.model import EmbeddedParaformer, ModelConfig
+from asr.training.publish import ExportConfig, publish, stage_embedded, verify
 from asr.training.speak import speak
+from asr.training.starting import Start, read_start
 from asr.training.text import TextSet, Vocabulary, clauses, read_sentences
 from asr.training.trainer import TrainConfig, Trainer
+from asr.training.whisper import WhisperEncoder
 
 log = logging.getLogger(__name__)
 
 
-CALIBRATION_STEP = 200
-"""Of the corpus, one clip in so many is looked at for the range of activations before quantisation."""
-
-
 @dataclass(frozen=True)
 class Recipe:
-    """What config.yaml of a training run says; paths are relative to the data folder, or to where it runs."""
+    """What the YAML file of a training run says; paths are relative to the data folder, or to where it runs."""
 
     speech: list[str]
     """Manifests of the speech to learn from; archives (.tar) beside them are unpacked."""
     held_out: dict[str, str]
     """Manifests to measure on after every epoch, by name."""
-    text: dict[str, int]
+    text: dict[str, int] = field(default_factory=dict)
     """Files of text to learn from, and how many times each counts; ``text.read_sentences`` tells their kinds."""
+    init: str = ""
+    """A checkpoint.pt or an exported model folder to go on from; its vocabulary and sizes are kept."""
     spoken: list[str] = field(default_factory=list)
     """Manifests of sentences that are synthesised first, with ``voice`` and ``speed``."""
     copies: int = 5
-    """Versions of the corpus: one clean, the others augmented."""
+    """Versions of the corpus when its features are cached: one clean, the others augmented."""
     least_count: int = 8
     """Times a character has to be written to enter the vocabulary without having been spoken."""
     model: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +59,8 @@ class Recipe:
     """Fields of LossConfig."""
     training: dict[str, Any] = field(default_factory=dict)
     """Fields of TrainConfig but for ``loss``."""
+    export: dict[str, Any] = field(default_factory=dict)
+    """Fields of ExportConfig."""
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
@@ -67,9 +70,26 @@ class Recipe:
             ConfigInvalid: it is no YAML, has an unknown key or lacks one; the message names it.
         """
         try:
-            return cls(**yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (TypeError, yaml.YAMLError) as error:
+            return cls.from_settings(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (TypeError, ValueError, yaml.YAMLError) as error:
             raise ConfigInvalid(f"{path}: {error}") from None
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Recipe:
+        """Take what a YAML file says; raises TypeError when a key, in a section too, is not known."""
+        recipe = cls(**settings)
+        recipe.train_config()
+        recipe.export_config()
+        ModelConfig(1, 1, **recipe.model)
+        return recipe
+
+    def train_config(self) -> TrainConfig:
+        """The ``training`` and ``loss`` sections."""
+        return TrainConfig(**self.training, loss=LossConfig(**self.loss))
+
+    def export_config(self) -> ExportConfig:
+        """The ``export`` section."""
+        return ExportConfig(**self.export)
 
 
 class Workshop:
@@ -81,6 +101,13 @@ class Workshop:
         self.work = work
         self.features = work / "features"
         self.features.mkdir(parents=True, exist_ok=True)
+        self.training = recipe.train_config()
+        self.live = self.training.live or self.training.encoder_layers > 0
+
+    @cached_property
+    def start(self) -> Start | None:
+        """What ``init`` names; raises InitInvalid."""
+        return read_start(self._path(self.recipe.init)) if self.recipe.init else None
 
     def gather(self) -> None:
         """Unpack the corpus, fetch Whisper's weights, build the vocabulary, encode text and speech."""
@@ -92,7 +119,7 @@ class Workshop:
             self._unpack(archive)
         for manifest in self.recipe.spoken:
             speak(self._path(manifest), self._spoken, self.work / "kokoro")
-        if not self._weights.exists():
+        if self._whispers_own and not self._weights.exists():
             log.info("downloading Whisper-base")
             whisper.download(self._weights)
         if (self.work / "text.npz").exists():
@@ -100,7 +127,7 @@ class Workshop:
         held_out = {clip.text for manifest in self.recipe.held_out.values() for clip in self._clips(manifest)}
         spoken = [clip.text for clip in self._training_clips() if is_han(clip.text)]
         written = [clause for clause in self._clauses() if clause not in held_out]
-        vocabulary = Vocabulary.build(spoken, written, self.recipe.least_count)
+        vocabulary = self.start.vocabulary if self.start else Vocabulary.build(spoken, written, self.recipe.least_count)
         vocabulary.save(self.work)
         text = TextSet.build(spoken + written, vocabulary)
         text.save(self.work / "text.npz")
@@ -112,12 +139,14 @@ class Workshop:
         )
 
     def _extract(self) -> None:
+        if self.live:
+            return
         wanted: dict[str, Callable[[], list[Item]]] = {
             name: partial(self._held_out_items, manifest) for name, manifest in self.recipe.held_out.items()
         }
         wanted |= {f"train{number}": partial(self._copy_items, number) for number in range(self.recipe.copies)}
         missing = [name for name in wanted if not self._copy(name).with_suffix(".bin").exists()]
-        encoder = whisper.WhisperEncoder.load(self._weights) if missing else None
+        encoder = self._encoder() if missing else None
         for name in missing:
             assert encoder is not None
             log.info("encoding %s", name)
@@ -127,26 +156,72 @@ class Workshop:
         return clean_items(self._clips(manifest))
 
     def _copy_items(self, number: int) -> list[Item]:
-        return training_items(self._training_clips(), number, augmented=number > 0)
+        return training_items(self._training_clips(), number, augmented=float(number > 0))
 
     def train(self) -> Path:
         """Train, or go on training; returns the checkpoint."""
         vocabulary = Vocabulary.load(self.work)
-        sizes = ModelConfig(len(vocabulary.tokens), len(vocabulary.syllables), **self.recipe.model)
-        config = TrainConfig(**self.recipe.training, loss=LossConfig(**self.recipe.loss))
-        trainer = Trainer(self.work, vocabulary, sizes, config)
-        copies = [self._copy(f"train{number}") for number in range(self.recipe.copies)]
-        held_out = {name: FeatureSet(self._copy(name)) for name in self.recipe.held_out}
-        trainer.train(copies, TextSet.load(self.work / "text.npz"), held_out)
+        text = TextSet.load(self.work / "text.npz")
+        config = self.training
+        if self.start is not None and not self.start.has_ctc:
+            log.info("the model to start from has no CTC head: its loss is off")
+            config = replace(config, loss=replace(config.loss, ctc=0.0))
+        encoder = self._encoder() if self.live else None
+        trainer = Trainer(self.work, vocabulary, self._sizes(vocabulary), config, encoder=encoder, start=self.start)
+        held_out: dict[str, HeldOutSet]
+        if self.live:
+            clips = self._training_clips()
+            live = LiveSpeech(clips, seed=config.seed, workers=config.workers)
+            held_out = {name: LiveHeldOut(self._clips(path)) for name, path in self.recipe.held_out.items()}
+            trainer.train(live, text, held_out)
+        else:
+            held_out = {name: FeatureSet(self._copy(name)) for name in self.recipe.held_out}
+            copies = [self._copy(f"train{number}") for number in range(self.recipe.copies)]
+            trainer.train(CachedSpeech(copies), text, held_out)
         return trainer.checkpoint
 
-    def export(self, folder: Path) -> None:
-        """Write the ONNX files of the averaged weights to ``folder``."""
-        frontend = WhisperFrontend(tail_padding=TAIL_SECONDS)
-        clips = self._training_clips()[::CALIBRATION_STEP]
-        mels = (torch.from_numpy(frontend(clip.samples())) for clip in clips)
-        encoder = tame(whisper.WhisperEncoder.load(self._weights), mels)
-        export(encoder, load_average(self.work / "checkpoint.pt"), Vocabulary.load(self.work), folder)
+    def _sizes(self, vocabulary: Vocabulary) -> ModelConfig:
+        if self.start is not None:
+            return replace(self.start.config, **self.recipe.model)
+        return ModelConfig(len(vocabulary.tokens), len(vocabulary.syllables), **self.recipe.model)
+
+    def export(self, folder: Path) -> dict[str, Any]:
+        """Write the ONNX files of the averaged weights to ``folder``; returns CER in percent, fp32 and int8, by set.
+
+        Raises:
+            AccuracyLost: int8 differs too much; ``folder`` was left as it was.
+            ConfigInvalid: there is no held-out set.
+        """
+        config = self.recipe.export_config()
+        encoder, model = self.trained()
+        held_out = {name: self._clips(manifest) for name, manifest in self.recipe.held_out.items()}
+        clips = self._training_clips()
+        calibration = clips[:: max(1, len(clips) // config.calibration)][: config.calibration]
+        vocabulary = Vocabulary.load(self.work)
+        folders = stage_embedded(encoder, model, vocabulary, calibration, self.work / "export", config)
+        found = verify(*folders, held_out, config.tolerance)
+        publish(folders, folder)
+        return found
+
+    def trained(self) -> tuple[WhisperEncoder, EmbeddedParaformer]:
+        """The averaged weights of the run; raises FileNotFoundError before its first epoch."""
+        state = torch.load(self.work / "checkpoint.pt", map_location="cpu", weights_only=True)
+        model = EmbeddedParaformer(ModelConfig(**state["model_config"]))
+        model.load_state_dict(state["average"])
+        encoder = self._encoder()
+        if state.get("encoder_average"):
+            encoder.load_state_dict(state["encoder_average"])
+        return encoder, model.eval()
+
+    def _encoder(self) -> WhisperEncoder:
+        """The encoder to begin with: Whisper's own, or that of the model to go on from."""
+        if self.start is not None and self.start.encoder is not None:
+            return copy.deepcopy(self.start.encoder)
+        return WhisperEncoder.load(self._weights)
+
+    @property
+    def _whispers_own(self) -> bool:
+        return self.start is None or self.start.encoder is None
 
     @property
     def _weights(self) -> Path:
@@ -168,9 +243,11 @@ class Workshop:
         return recorded + spoken
 
     def _clips(self, manifest: str) -> list[Clip]:
-        path = self.data / manifest
-        unpacked = self._unpacked(path)
-        return read_manifest(path, unpacked if unpacked.exists() else None)
+        path = self._path(manifest)
+        if not path.is_file():
+            raise ConfigInvalid(f"There is no manifest {manifest}, neither below {self.data} nor here.")
+        root = self._unpacked(path) if path.is_relative_to(self.data) else path.parent
+        return read_manifest(path, root if root.exists() else None)
 
     def _clauses(self) -> Iterator[str]:
         for name, times in self.recipe.text.items():

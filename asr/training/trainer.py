@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from rapidfuzz.distance import Levenshtein
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from asr.training.features import FeatureSet
+from asr.training.batches import HeldOutSet, Line, Rows, Speech, bucketed
+from asr.training.features import DROPPED_FRAMES
 from asr.training.losses import LossConfig, SpeechBatch, speech_loss, text_loss
 from asr.training.model import STACK, EmbeddedParaformer, ModelConfig
+from asr.training.starting import Start
 from asr.training.text import TextSet, Vocabulary
+from asr.training.whisper import N_MELS, WhisperEncoder, tunable
 
 log = logging.getLogger(__name__)
-Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run; every field can be set in the configuration's ``train`` section."""
+    """One training run; every field can be set in the configuration's ``training`` section."""
 
     epochs: int = 30
     batch_frames: int = 4_000
@@ -47,14 +51,31 @@ class TrainConfig:
     threads: int = 1
     seed: int = 0
     device: str = "cpu"
-    bfloat16: bool = True
+    precision: str = "bfloat16"
+    """Of the products in training: bfloat16, float16 (for GPUs without bfloat16) or float32."""
+    live: bool = False
+    """Whether speech is augmented and encoded anew in every epoch, instead of read from cached features."""
+    workers: int = 0
+    """Processes that augment speech for live training; 0 does it in this one."""
+    encoder_layers: int = 0
+    """Upper layers of Whisper's encoder that are tuned; any makes training live."""
+    encoder_learning_rate: float = 3e-5
     loss: LossConfig = field(default_factory=LossConfig)
 
 
 class Trainer:
     """Holds the model, its average, the optimiser and where the run stands."""
 
-    def __init__(self, folder: Path, vocabulary: Vocabulary, model_config: ModelConfig, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        vocabulary: Vocabulary,
+        model_config: ModelConfig,
+        config: TrainConfig,
+        *,
+        encoder: WhisperEncoder | None = None,
+        start: Start | None = None,
+    ) -> None:
         """Start anew, or go on from ``folder``/checkpoint.pt when there is one.
 
         Args:
@@ -62,6 +83,8 @@ class Trainer:
             vocabulary: tokens and syllables.
             model_config: sizes.
             config: the run.
+            encoder: Whisper's encoder, for live training.
+            start: trained weights to begin with; a checkpoint in ``folder`` goes before them.
         """
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
@@ -69,69 +92,81 @@ class Trainer:
         self.vocabulary = vocabulary
         self.config = config
         self.device = torch.device(config.device)
-        self.model = EmbeddedParaformer(model_config).to(self.device)
-        self.average = EmbeddedParaformer(model_config).to(self.device).requires_grad_(requires_grad=False)
-        self.average.load_state_dict(self.model.state_dict())
-        self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.weight_decay
-        )
+        self.model = EmbeddedParaformer(model_config)
+        if start is not None:
+            self.model.load_state_dict(start.weights, strict=False)
+        self.model.to(self.device)
+        self.encoder = None if encoder is None else tunable(encoder, config.encoder_layers).to(self.device)
+        self.average = copy.deepcopy(self.model).requires_grad_(requires_grad=False)
+        self.encoder_average = self.encoder
+        if self.encoder is not None and config.encoder_layers:
+            self.encoder_average = copy.deepcopy(self.encoder).requires_grad_(requires_grad=False)
+        self.optimiser = self._optimiser()
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "float16")
         self.neighbours = torch.from_numpy(vocabulary.neighbours()).to(self.device)
         self.epoch = self.step = 0
+        self.scores: dict[str, float] = {}
         self.checkpoint = folder / "checkpoint.pt"
         if self.checkpoint.exists():
             self._resume()
 
-    def train(self, speech: Sequence[Path], text: TextSet | None, held_out: dict[str, FeatureSet]) -> None:
+    def _optimiser(self) -> torch.optim.AdamW:
+        groups: list[dict[str, Any]] = [{"params": list(self.model.parameters()), "peak": self.config.learning_rate}]
+        if self._tuned:
+            groups.append({"params": self._tuned, "peak": self.config.encoder_learning_rate})
+        return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=self.config.weight_decay)
+
+    @property
+    def _tuned(self) -> list[nn.Parameter]:
+        """The encoder's parameters that training changes."""
+        if self.encoder is None:
+            return []
+        return [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+
+    def train(self, speech: Speech, text: TextSet | None, held_out: Mapping[str, HeldOutSet]) -> None:
         """Run the epochs that are left.
 
         Args:
-            speech: paths of feature copies; one that is not extracted yet joins in when it is there.
+            speech: where the batches come from; live ones need the encoder.
             text: clauses to learn from without audio.
             held_out: sets to measure after every epoch, by name.
         """
         while self.epoch < self.config.epochs:
             rng = np.random.default_rng((self.config.seed, self.epoch))
             started = time.monotonic()
-            copies = [FeatureSet(path) for path in speech if path.with_suffix(".bin").exists()]
-            losses = self._run_epoch(one_copy_each(copies, rng), copies, text, rng)
+            losses = self._run_epoch(*speech.epoch(self.epoch, self.config.batch_frames, rng), text, rng)
             self.epoch += 1
-            scores = {name: self.measure(features, name) for name, features in held_out.items()}
+            self.scores = {name: self.measure(features, name) for name, features in held_out.items()}
             self._save()
-            entry: Line = {
-                "epoch": self.epoch,
-                "step": self.step,
-                "copies": len(copies),
-                "seconds": time.monotonic() - started,
-            }
-            entry |= {"loss": losses, "cer": scores}
+            entry: Line = {"epoch": self.epoch, "step": self.step, "seconds": time.monotonic() - started}
+            entry |= {"loss": losses, "cer": self.scores}
             with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
             log.info("epoch %s: %s", self.epoch, entry)
 
     def _run_epoch(
-        self, chosen: list[tuple[int, Line]], copies: list[FeatureSet], text: TextSet | None, rng: np.random.Generator
+        self, count: int, batches: Iterable[Rows], text: TextSet | None, rng: np.random.Generator
     ) -> dict[str, float]:
-        batches = list(bucketed([line["frames"] for _, line in chosen], self.config.batch_frames, rng))
         self.model.train()
         sums: dict[str, float] = {}
-        bar = tqdm(batches, desc=f"epoch {self.epoch + 1}/{self.config.epochs}", mininterval=5)
-        for done, indices in enumerate(bar):
-            progress = (self.epoch + done / len(batches)) / self.config.epochs
-            rows = [(copies[chosen[i][0]].features(chosen[i][1]), chosen[i][1]["text"]) for i in indices]
-            parts = self._update(self._collate(rows), text, rng, self._learning_rate(progress))
+        bar = tqdm(batches, desc=f"epoch {self.epoch + 1}/{self.config.epochs}", total=count, mininterval=5)
+        for done, rows in enumerate(bar):
+            progress = (self.epoch + done / count) / self.config.epochs
+            parts = self._update(self._collate(rows), text, rng, self._warmth(progress))
             for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + value
             if done % 20 == 0:
-                bar.set_postfix({name: f"{total / (done + 1):.3f}" for name, total in sums.items()})
-        return {name: round(total / len(batches), 4) for name, total in sums.items()}
+                shown = {name: f"{total / (done + 1):.3f}" for name, total in sums.items()}
+                bar.set_postfix(shown | {f"CER {name}": f"{score} %" for name, score in self.scores.items()})
+        return {name: round(total / count, 4) for name, total in sums.items()}
 
     def _update(
-        self, batch: SpeechBatch, text: TextSet | None, rng: np.random.Generator, learning_rate: float
+        self, batch: SpeechBatch, text: TextSet | None, rng: np.random.Generator, warmth: float
     ) -> dict[str, float]:
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = group["peak"] * warmth
         with self._precision():
-            parts = speech_loss(self.model, batch, self.config.loss)
+            parts = speech_loss(self.model, self._encoded(batch, self.encoder), self.config.loss)
             if text is not None and self.config.text_batch:
                 tokens, syllables = text.sample(self.config.text_batch, rng)
                 ids, counts = self._padded(tokens)
@@ -139,26 +174,44 @@ class Trainer:
                     self.model, ids, self._padded(syllables)[0], counts, self.neighbours, self.config.loss
                 )
         self.optimiser.zero_grad()
-        torch.stack(list(parts.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        self.optimiser.step()
+        self.scaler.scale(torch.stack(list(parts.values())).sum()).backward()
+        self.scaler.unscale_(self.optimiser)
+        torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self._tuned], self.config.clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
         self.step += 1
         self._update_average()
         return {name: float(value.detach()) for name, value in parts.items()}
+
+    def _encoded(self, batch: SpeechBatch, encoder: WhisperEncoder | None) -> SpeechBatch:
+        """Pass log-mel frames through the encoder; features are left as they are."""
+        if batch.features.shape[-1] != N_MELS:
+            return batch
+        assert encoder is not None, "live training needs the encoder"
+        lengths = torch.div(batch.lengths, 2, rounding_mode="floor") - DROPPED_FRAMES
+        encoded = encoder(batch.features, batch.lengths)
+        longest = -(-int(lengths.max()) // STACK) * STACK
+        padded = F.pad(encoded, (0, 0, 0, max(0, longest - encoded.shape[1])))[:, :longest]
+        valid = torch.arange(longest, device=self.device)[None] < lengths[:, None]
+        return replace(batch, features=padded.masked_fill(~valid[..., None], 0.0), lengths=lengths)
 
     def _update_average(self) -> None:
         decay = min(self.config.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 kept.lerp_(new, 1 - decay)
+            if self.encoder is not None and self.encoder_average is not None and self._tuned:
+                for kept, new in zip(self.encoder_average.parameters(), self.encoder.parameters(), strict=True):
+                    kept.lerp_(new, 1 - decay)
 
-    def _learning_rate(self, progress: float) -> float:
+    def _warmth(self, progress: float) -> float:
+        """The learning rate's share of its peak."""
         warm = min(1.0, (self.step + 1) / self.config.warmup_steps)
         fall = min(1.0, (1 - progress) / (1 - self.config.decay_from))
-        return self.config.learning_rate * warm * max(0.02, fall)
+        return warm * max(0.02, fall)
 
     @torch.inference_mode()
-    def measure(self, features: FeatureSet, name: str) -> float:
+    def measure(self, features: HeldOutSet, name: str) -> float:
         """Character error rate in percent of the averaged weights; the hypotheses go to NAME.hypotheses.jsonl."""
         self.average.eval()
         lines = features.lines
@@ -166,6 +219,7 @@ class Trainer:
         for indices in bucketed([line["frames"] for line in lines], self.config.batch_frames, None):
             batch = self._collate([(features.features(lines[i]), lines[i]["text"]) for i in indices])
             with self._precision():
+                batch = self._encoded(batch, self.encoder_average)
                 logits, counts, _ = self.average.recognise(self.average.listen(batch.features, batch.lengths))
             for i, ids, count in zip(indices, logits.argmax(-1).tolist(), counts.tolist(), strict=True):
                 hypotheses[i] = self.vocabulary.decode(ids[:count])
@@ -180,7 +234,8 @@ class Trainer:
 
     def _collate(self, rows: list[tuple[Tensor, str]]) -> SpeechBatch:
         lengths = torch.tensor([len(features) for features, _ in rows])
-        longest = -(-int(lengths.max()) // STACK) * STACK
+        step = 2 * STACK  # whole frames of the adapter, and an even number for the encoder
+        longest = -(-int(lengths.max()) // step) * step
         features = torch.zeros(len(rows), longest, rows[0][0].shape[1])
         for row, (content, _) in enumerate(rows):
             features[row, : len(content)] = content
@@ -194,14 +249,19 @@ class Trainer:
         return padded.to(self.device), counts.to(self.device)
 
     def _precision(self) -> Any:
-        return torch.autocast(self.device.type, torch.bfloat16) if self.config.bfloat16 else nullcontext()
+        if self.config.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, getattr(torch, self.config.precision))
 
     def _save(self) -> None:
         state = {
             "model_config": asdict(self.model.config),
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
+            "encoder": self.encoder.state_dict() if self.encoder is not None and self._tuned else {},
+            "encoder_average": self.encoder_average.state_dict() if self.encoder_average and self._tuned else {},
             "optimiser": self.optimiser.state_dict(),
+            "scores": self.scores,
             "random": torch.get_rng_state(),
             "epoch": self.epoch,
             "step": self.step,
@@ -214,40 +274,14 @@ class Trainer:
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
+        if state.get("encoder") and self.encoder is not None and self.encoder_average is not None:
+            self.encoder.load_state_dict(state["encoder"])
+            self.encoder_average.load_state_dict(state["encoder_average"])
+        peaks = [group["peak"] for group in self.optimiser.param_groups]
         self.optimiser.load_state_dict(state["optimiser"])
+        for group, peak in zip(self.optimiser.param_groups, peaks, strict=True):
+            group["peak"] = peak  # the configuration may have changed it since
+        self.scores = state.get("scores", {})
         torch.set_rng_state(state["random"].cpu())
         self.epoch, self.step = state["epoch"], state["step"]
         log.info("resumed after epoch %s", self.epoch)
-
-
-def one_copy_each(copies: Sequence[FeatureSet], rng: np.random.Generator) -> list[tuple[int, Line]]:
-    """For one epoch: every sentence from one of its copies, and from one copy what only that copy has.
-
-    Returns:
-        (index of the copy, its line) pairs.
-    """
-    versions: dict[str, list[tuple[int, Line]]] = {}
-    own: list[list[tuple[int, Line]]] = [[] for _ in copies]
-    for number, copy in enumerate(copies):
-        for line in copy.lines:
-            if line["id"].startswith(("words-", "joined-", "silence-")):
-                own[number].append((number, line))
-            else:
-                versions.setdefault(line["id"], []).append((number, line))
-    chosen = [options[int(rng.integers(len(options)))] for options in versions.values()]
-    extra = own[int(rng.integers(len(own)))]
-    return chosen + extra
-
-
-def bucketed(lengths: Sequence[int], most: int, rng: np.random.Generator | None) -> Iterator[list[int]]:
-    """Indices in batches of alike lengths, each batch at most ``most`` when padded; shuffled when ``rng`` is given."""
-    jitter = rng.uniform(0.9, 1.1, len(lengths)) if rng is not None else np.ones(len(lengths))
-    batches: list[list[int]] = [[]]
-    for i in np.argsort(np.asarray(lengths) * jitter):
-        longest = max((lengths[j] for j in batches[-1]), default=0)
-        if batches[-1] and (len(batches[-1]) + 1) * max(longest, lengths[i]) > most:
-            batches.append([])
-        batches[-1].append(int(i))
-    if rng is not None:
-        rng.shuffle(batches)
-    yield from batches

@@ -104,6 +104,15 @@ class EncoderLayer(nn.Module):
         return x + self.contract(F.gelu(self.expand(self.feed_forward_norm(x))))
 
 
+def tunable(encoder: WhisperEncoder, layers: int) -> WhisperEncoder:
+    """Freeze all of ``encoder``, in place, but its ``layers`` uppermost layers and, with them, the norm after them."""
+    encoder.requires_grad_(requires_grad=False)
+    if layers:
+        for part in (*list(encoder.layers)[-layers:], encoder.norm):
+            part.requires_grad_()
+    return encoder
+
+
 def _windows(x: Tensor, stride: int) -> Tensor:
     """Three taps side by side, so that int8 quantisation covers the convolution: (b, t, c) to (b, t / stride, 3c)."""
     padded = F.pad(x, (0, 0, 1, 1))

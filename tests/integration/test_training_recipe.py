@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import signal
@@ -9,23 +10,28 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from asr.audio import decode_audio
 from asr.engines.onnx_engine import OnnxEngine
 from asr.frontend import WhisperFrontend
+from asr.recognizer import EMBEDDED
 from asr.training import __main__ as command
 from asr.training import quantise, whisper
-from asr.training.errors import ConfigInvalid
+from asr.training.corpus import read_manifest
+from asr.training.errors import AccuracyLost, ConfigInvalid, InitInvalid
 from asr.training.export import EncoderGraph
 from asr.training.features import FeatureSet
+from asr.training.publish import verify
 from asr.training.recipe import Recipe, Workshop
+from asr.training.starting import read_start
 from asr.training.whisper import WhisperEncoder
 
 SIZES = {"width": 32, "heads": 2, "feed_forward": 64, "adapter_layers": 1, "decoder_layers": 1}
@@ -55,11 +61,17 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def random_weights(encoder: WhisperEncoder) -> Iterator[None]:
+    """The random ones take the place of Whisper's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whisper, "download", lambda path: path.touch())
+        patch.setattr(WhisperEncoder, "load", classmethod(lambda cls, path: copy.deepcopy(encoder)))
+        yield
+
+
 @pytest.fixture
-def work(tmp_path: Path, encoder: WhisperEncoder, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A work folder whose Whisper weights are the random ones."""
-    monkeypatch.setattr(whisper, "download", lambda path: path.touch())
-    monkeypatch.setattr(WhisperEncoder, "load", classmethod(lambda cls, path: encoder))
+def work(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
@@ -72,32 +84,60 @@ def recipe(epochs: int, **training: object) -> dict[str, object]:
         "copies": 2,
         "model": SIZES,
         "training": settings,
+        "export": {"smoothing": [0.85], "tolerance": 100},
     }
+
+
+def workshop_of(settings: dict[str, object], corpus: Path, work: Path) -> Workshop:
+    return Workshop(Recipe.from_settings(settings), corpus, work)
 
 
 def log_of(work: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (work / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_the_command_goes_from_a_corpus_to_a_model_that_recognises(
-    corpus: Path, work: Path, tmp_path: Path, data_dir: Path
-) -> None:
-    config, out = tmp_path / "recipe.yaml", tmp_path / "model"
-    config.write_text(yaml.safe_dump(recipe(2)), encoding="utf-8")
-    arguments = ["all", str(config), "--data", str(corpus), "--work", str(work), "--out", str(out)]
-    result = CliRunner().invoke(command.app, arguments)
+def run(step: str, settings: dict[str, object], corpus: Path, folder: Path) -> Result:
+    """One command of the recipe, working in ``folder``/work and writing ``folder``/model."""
+    config = folder / "recipe.yaml"
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    options = ["--data", str(corpus), "--work", str(folder / "work"), "--out", str(folder / "model")]
+    return CliRunner().invoke(command.app, [step, str(config), *options], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the command went all the way."""
+    folder = tmp_path_factory.mktemp("made")
+    result = run("all", recipe(2) | {"export": {"smoothing": [0.85, 0.5], "tolerance": 100}}, corpus, folder)
     assert result.exit_code == 0, result.output
+    assert "valid: CER" in result.stdout
+    return folder
+
+
+def test_the_command_goes_from_a_corpus_to_a_model_that_recognises(made: Path, data_dir: Path) -> None:
+    out = made / "model"
     assert {path.name for path in out.iterdir()} == {
-        "config.yaml", "tokens.json", "encoder.onnx", "encoder_quant.onnx", "model.onnx", "model_quant.onnx",
+        "config.yaml", "tokens.json", "syllables.json", "encoder.onnx", "encoder_quant.onnx", "model.onnx",
+        "model_quant.onnx",
     }  # fmt: skip
-    assert [entry["epoch"] for entry in log_of(work)] == [1, 2]
+    assert [entry["epoch"] for entry in log_of(made / "work")] == [1, 2]
+    assert json.loads((made / "work" / "export" / "int8.json").read_text())["smoothing"] in (0.85, 0.5)
     audio = decode_audio((data_dir / "speech" / "k001026.ogg").read_bytes())
     (heard,) = OnnxEngine(out).listen([audio.samples])
     assert heard.posteriors.log_probs.shape[1] == len(json.loads((out / "tokens.json").read_text(encoding="utf-8")))
 
 
+def test_an_int8_model_that_differs_too_much_is_not_published(made: Path, corpus: Path) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in (made / "model").iterdir()}
+    settings = recipe(2) | {"export": {"smoothing": [0.85], "tolerance": -1}}  # nothing is that alike
+    result = run("export", settings, corpus, made)
+    assert result.exit_code == 1
+    assert "nothing was published" in result.stderr
+    assert {path.name: path.stat().st_mtime_ns for path in (made / "model").iterdir()} == before
+
+
 def test_training_goes_on_from_the_last_epoch_when_the_process_was_killed(corpus: Path, work: Path) -> None:
-    workshop = Workshop(Recipe(**recipe(50)), corpus, work)  # type: ignore[arg-type]  # values as YAML gives them
+    workshop = workshop_of(recipe(50), corpus, work)
     workshop.gather()
     config = work / "recipe.yaml"
     config.write_text(yaml.safe_dump(recipe(50)), encoding="utf-8")
@@ -111,14 +151,87 @@ def test_training_goes_on_from_the_last_epoch_when_the_process_was_killed(corpus
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = len(log_of(work))
-    more = Workshop(Recipe(**recipe(before + 2)), corpus, work)  # type: ignore[arg-type]  # values as YAML gives them
+    more = workshop_of(recipe(before + 2), corpus, work)
     more.train()
     epochs = [entry["epoch"] for entry in log_of(work)]
     assert epochs[before:] == list(range(epochs[before - 1] + 1, before + 3))
 
 
+def test_models_are_compared_on_what_they_recognise(tmp_path: Path, data_dir: Path) -> None:
+    clips = read_manifest(data_dir / "speech" / "manifest.jsonl")[:2]
+    shipped, damaged = EMBEDDED / "paraformer", tmp_path / "damaged"
+    shutil.copytree(shipped, damaged)
+    tokens = json.loads((damaged / "tokens.json").read_text(encoding="utf-8"))
+    (damaged / "tokens.json").write_text(json.dumps([*tokens[:3], *reversed(tokens[3:])]), encoding="utf-8")
+    same = verify(shipped, shipped, {"valid": clips}, tolerance=0.3)["valid"]
+    assert same["fp32"] == same["int8"] < 30
+    with pytest.raises(AccuracyLost, match="valid"):
+        verify(shipped, damaged, {"valid": clips}, tolerance=0.3)
+    with pytest.raises(ConfigInvalid, match="held_out"):
+        verify(shipped, shipped, {}, tolerance=0.3)
+
+
+def test_training_goes_on_from_the_model_that_ships(corpus: Path, work: Path) -> None:
+    """Its int8 files are enough: the weights come back out of them, and the first epoch already understands."""
+    settings = recipe(1, learning_rate=1e-5) | {
+        "init": str(EMBEDDED / "paraformer"),
+        "model": {},
+        "text": {},
+        "copies": 1,
+    }
+    workshop = workshop_of(settings, corpus, work)
+    workshop.gather()
+    workshop.train()
+    (entry,) = log_of(work)
+    assert entry["cer"]["valid"] < 20  # type: ignore[index]
+    assert "ctc" not in entry["loss"]  # type: ignore[operator]
+    assert not (work / "whisper-base.bin").exists()
+
+
+def test_training_goes_on_from_a_checkpoint(corpus: Path, made: Path, tmp_path: Path) -> None:
+    settings = recipe(1) | {"init": str(made / "work" / "checkpoint.pt"), "model": {}, "copies": 1}
+    second = workshop_of(settings, corpus, tmp_path / "second")
+    second.gather()
+    second.train()
+    assert second.start is not None
+    assert second.start.has_ctc
+    assert second.start.config.width == SIZES["width"]
+    assert second.start.vocabulary.tokens == json.loads((made / "work" / "tokens.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("missing", ["tokens.json", "syllables.json", "model_quant.onnx", "encoder_quant.onnx"])
+def test_what_is_missing_to_go_on_from_is_named(tmp_path: Path, missing: str) -> None:
+    shutil.copytree(EMBEDDED / "paraformer", tmp_path / "model", ignore=shutil.ignore_patterns(missing))
+    with pytest.raises(InitInvalid, match=missing):
+        read_start(tmp_path / "model")
+    with pytest.raises(InitInvalid, match="nowhere"):
+        read_start(tmp_path / "nowhere")
+
+
+def test_upper_encoder_layers_are_tuned_while_speech_is_augmented_anew(
+    corpus: Path, work: Path, encoder: WhisperEncoder
+) -> None:
+    workshop = workshop_of(recipe(1, encoder_layers=1, encoder_learning_rate=1e-3), corpus, work)
+    workshop.gather()
+    checkpoint = workshop.train()
+    assert list((work / "features").iterdir()) == []
+    state = torch.load(checkpoint, weights_only=True)
+    before = encoder.state_dict()
+    changed = {name for name, value in state["encoder"].items() if not torch.equal(value, before[name])}
+    assert {name.split(".")[1] for name in changed if name.startswith("layers.")} == {"5"}
+    assert not {name for name in changed if name.startswith("conv")}
+    assert set(state["encoder_average"]) == set(before)
+    again = workshop_of(recipe(2, encoder_layers=1), corpus, work)
+    again.train()
+    assert [entry["epoch"] for entry in log_of(work)] == [1, 2]
+    assert (
+        workshop_of(recipe(2, encoder_layers=1), corpus, work).trained()[0].state_dict()["norm.weight"].tolist()
+        != before["norm.weight"].tolist()
+    )
+
+
 def test_a_model_learns_the_sentences_it_is_shown(corpus: Path, work: Path) -> None:
-    workshop = Workshop(Recipe(**recipe(60, learning_rate=4e-3, average=0.9)), corpus, work)  # type: ignore[arg-type]
+    workshop = workshop_of(recipe(40, learning_rate=4e-3, average=0.9) | {"copies": 1}, corpus, work)
     workshop.gather()
     workshop.train()
     losses = [entry["loss"]["decoder"] for entry in log_of(work)]  # type: ignore[index]
@@ -126,7 +239,7 @@ def test_a_model_learns_the_sentences_it_is_shown(corpus: Path, work: Path) -> N
 
 
 def test_copies_hold_every_sentence_and_silence_beside_it(corpus: Path, work: Path) -> None:
-    workshop = Workshop(Recipe(**recipe(1)), corpus, work)  # type: ignore[arg-type]  # values as YAML gives them
+    workshop = workshop_of(recipe(1), corpus, work)
     workshop.gather()
     clean, augmented = (FeatureSet(work / "features" / name) for name in ("train0", "train1"))
     assert {line["id"] for line in clean.lines} == {line["id"] for line in augmented.lines}
@@ -142,11 +255,14 @@ def test_a_recipe_with_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None
     path.write_text("speech: [a.jsonl]\nheld_out: {}\ntext: {}\nepochs: 3\n", encoding="utf-8")
     with pytest.raises(ConfigInvalid, match="epochs"):
         Recipe.read(path)
+    path.write_text("speech: [a.jsonl]\nheld_out: {}\nloss: {mwerr: 1}\n", encoding="utf-8")
+    with pytest.raises(ConfigInvalid, match="mwerr"):
+        Recipe.read(path)
 
 
 def test_an_encoder_made_ready_for_int8_computes_the_same(encoder: WhisperEncoder) -> None:
     mel = torch.from_numpy(WhisperFrontend()(np.random.default_rng(0).standard_normal(16_000).astype(np.float32) * 0.1))
-    tamed = quantise.tame(encoder, [mel])
+    tamed = quantise.tame(encoder, quantise.largest_inputs(encoder, [mel]), quantise.Int8Settings())
     lengths = torch.tensor([len(mel)])
     assert torch.allclose(tamed(mel[None], lengths), encoder(mel[None], lengths), atol=1e-3)
 

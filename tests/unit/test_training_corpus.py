@@ -9,6 +9,7 @@ import pytest
 
 from asr.training import augment
 from asr.training.corpus import SAMPLE_RATE, Clip, Samples, group, han, join, read_manifest, trim
+from asr.training.rooms import random_room, room_response
 
 
 @pytest.fixture
@@ -86,15 +87,59 @@ def test_noise_of_no_power_changes_nothing() -> None:
     np.testing.assert_array_equal(augment.add_noise(tone(500), np.zeros(SAMPLE_RATE, np.float32), snr=10), tone(500))
 
 
-def test_a_room_makes_sound_last_longer() -> None:
+def test_a_room_makes_sound_last_longer_and_loses_60_decibels_in_its_time() -> None:
+    size, speaker, microphone = np.array([5.0, 4.0, 3.0]), np.array([1.0, 1.0, 1.0]), np.array([2.0, 2.5, 1.5])
+    response = room_response(size, speaker, microphone, reverberation=0.4)
+    assert response[0] == pytest.approx(1.0)
+    left = np.cumsum(response[::-1] ** 2)[::-1]
+    decay = 10 * np.log10(left / left[0])
+    seconds = (np.argmax(decay < -25) - np.argmax(decay < -5)) / SAMPLE_RATE * 3
+    assert seconds == pytest.approx(0.4, rel=0.25)
     click = np.zeros(SAMPLE_RATE, np.float32)
     click[0] = 1.0
-    heard = augment.reverberate(click, np.random.default_rng(0), seconds=0.3, level=0.5)
-    assert np.abs(heard[1_600:4_000]).max() > 0.001
+    heard = augment.convolve(click, response)
     assert len(heard) == len(click)
+    np.testing.assert_allclose(heard[: len(response)], response, atol=1e-5)
 
 
-def test_a_telephone_keeps_the_middle_and_loses_the_ends() -> None:
+def test_random_rooms_differ_and_begin_with_the_direct_sound() -> None:
+    rng = np.random.default_rng(0)
+    first, second = random_room(rng), random_room(rng)
+    assert len(first) != len(second)
+    assert first[0] >= 0.5
+    assert second[0] >= 0.5
+
+
+def test_a_higher_voice_is_as_long_as_before() -> None:
+    higher = augment.change_pitch(tone(200, 2.0), 1.12)
+    assert len(higher) == 2 * SAMPLE_RATE
+    assert strongest_hertz(higher) == pytest.approx(224, abs=2)
+
+
+def test_babble_is_several_people_at_once(speech: list[Clip]) -> None:
+    voices = [clip.samples() for clip in speech[:3]]
+    mixed = augment.babble(voices, 8_000, np.random.default_rng(0))
+    alone = augment.babble(voices[:1], 8_000, np.random.default_rng(0))
+    assert len(mixed) == 8_000
+    assert mixed.std() > alone.std()
+
+
+def test_a_telephone_has_eight_bits_and_no_bass() -> None:
+    heard = augment.telephone(tone(100) + tone(1_000))
+    assert len(np.unique(heard)) <= 255
+    spectrum = np.abs(np.fft.rfft(heard))
+    assert spectrum[1_000] > 20 * spectrum[100]
+
+
+def test_masking_hides_spans_and_leaves_the_rest() -> None:
+    mel = np.random.default_rng(0).standard_normal((200, 80)).astype(np.float32)
+    shares = [float((augment.mask_mel(mel, np.random.default_rng(seed)) != mel).mean()) for seed in range(20)]
+    assert max(shares) > 0.1
+    assert max(shares) < 0.6
+    assert mel.std() == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_cheap_microphone_keeps_the_middle_and_loses_the_ends() -> None:
     both = tone(100) + tone(1_000)
     heard = augment.band_limit(both, low=300, high=3_400)
     spectrum = np.abs(np.fft.rfft(heard))

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from asr.training.batches import bucketed
 from asr.training.losses import LossConfig, SpeechBatch, speech_loss, text_loss
-from asr.training.model import EmbeddedParaformer, ModelConfig, glance, integrate
-from asr.training.trainer import bucketed
+from asr.training.model import Acoustics, EmbeddedParaformer, ModelConfig, glance, integrate
+from asr.training.mwer import mwer_loss, n_best
 
 TINY = ModelConfig(tokens=30, syllables=20, width=16, heads=2, feed_forward=32, adapter_layers=1, decoder_layers=1)
 
@@ -61,6 +62,71 @@ def test_the_sampler_shows_valid_positions_only() -> None:
     assert torch.equal(shown, mask)
 
 
+def test_a_sampling_ratio_of_nothing_switches_the_sampler_off(
+    model: EmbeddedParaformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the sampler was asked")
+
+    monkeypatch.setattr("asr.training.losses.glance", never)
+    assert torch.isfinite(speech_loss(model, batch(), replace(LossConfig(), sampling_ratio=0.0))["decoder"])
+    with pytest.raises(AssertionError, match="was asked"):
+        speech_loss(model, batch(), LossConfig())
+
+
+def test_a_fixed_threshold_counts_a_last_token_by_what_is_left_over(model: EmbeddedParaformer) -> None:
+    model.config = replace(TINY, dynamic_threshold=False)
+    frames = torch.randn(1, 4, TINY.width)
+    mask = torch.ones(1, 4, dtype=torch.bool)
+
+    def count(*alphas: float) -> tuple[int, float]:
+        _, counts, weights = model.recognise(Acoustics(frames, mask, torch.tensor([alphas])))
+        return int(counts), float(weights.sum())
+
+    assert count(0.9, 0.9, 0.5, 0.2) == (3, pytest.approx(2.5))
+    assert count(0.9, 0.9, 0.3, 0.3) == (2, pytest.approx(2.4))
+    model.config = TINY
+    assert count(0.9, 0.9, 0.3, 0.3) == (2, pytest.approx(2.0))
+
+
+def test_the_best_sentences_of_a_lattice_come_in_order() -> None:
+    rows = torch.tensor([[[0.6, 0.3, 0.1], [0.9, 0.05, 0.05]], [[0.5, 0.4, 0.1], [0.2, 0.1, 0.7]]])
+    mask = torch.tensor([[True, True], [True, False]])
+    sentences, scores = n_best(rows.log(), mask, n=3)
+    assert sentences[0].tolist() == [[0, 0], [1, 0], [2, 0]]
+    assert scores[0].exp().tolist() == pytest.approx([0.54, 0.27, 0.09])
+    assert sentences[1, :, 0].tolist() == [0, 1, 2]
+    assert scores[1].exp().tolist() == pytest.approx([0.5, 0.4, 0.1])
+
+
+def test_a_lattice_gives_no_more_sentences_than_it_holds() -> None:
+    sentences, scores = n_best(torch.tensor([[[0.7, 0.3]]]).log(), torch.tensor([[True]]), n=4)
+    assert sentences.shape == (1, 4, 1)
+    assert torch.isfinite(scores[0]).tolist() == [True, True, False, False]
+
+
+def test_mwer_makes_the_sentence_with_fewest_errors_likelier() -> None:
+    logits = torch.tensor([[[1.0, 1.2, 0.0], [2.0, 0.0, 0.0]]], requires_grad=True)
+    truth, mask = torch.tensor([[0, 0]]), torch.ones(1, 2, dtype=torch.bool)
+    optimiser = torch.optim.SGD([logits], lr=1.0)
+    losses = []
+    for _ in range(20):
+        loss = mwer_loss(logits.log_softmax(-1), truth, mask, hypotheses=4)
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert losses[-1] < losses[0]
+    assert logits[0].argmax(-1).tolist() == [0, 0]
+
+
+def test_mwer_is_a_part_of_the_loss_when_it_has_a_weight(model: EmbeddedParaformer) -> None:
+    parts = speech_loss(model, batch(), replace(LossConfig(), mwer=0.5))
+    assert torch.isfinite(parts["mwer"])
+    parts["mwer"].backward()
+    assert model.output.weight.grad is not None
+
+
 def test_the_number_of_tokens_is_the_sum_of_the_weights(model: EmbeddedParaformer) -> None:
     logits, counts, alphas = model.recognise(model.listen(batch().features, batch().lengths))
     assert torch.allclose(alphas.sum(dim=1), counts.float(), atol=1e-3)
@@ -83,7 +149,7 @@ def test_every_part_of_the_loss_teaches(model: EmbeddedParaformer) -> None:
 
 
 def test_a_loss_of_weight_zero_is_switched_off(model: EmbeddedParaformer) -> None:
-    assert speech_loss(model, batch(), replace(LossConfig(), ctc=0.0))["ctc"].item() == 0.0
+    assert "ctc" not in speech_loss(model, batch(), replace(LossConfig(), ctc=0.0))
 
 
 def test_a_batch_in_which_nobody_speaks_has_a_finite_loss(model: EmbeddedParaformer) -> None:
