@@ -95,6 +95,7 @@ class WavFrontend:
         self.stacked = stack
         self.stride = stride
         self.mels = mels
+        self.frame_seconds = frame_shift / 1000 * stride
         options = kaldi_native_fbank.FbankOptions()
         options.frame_opts.samp_freq = _SAMPLE_RATE
         options.frame_opts.window_type = window

@@ -88,3 +88,11 @@ def fired_times(weights: Array, count: int, *, ended: bool, weight_seconds: floa
     ends[-1] = fires[-1] + rest / 2 if rest > _SILENCE else len(weights)
     times = np.stack([np.append(starts, ends[-1:]), np.append(ends, ends[-1:])], axis=1)[:count]
     return np.asarray(np.clip(times * weight_seconds, 0.0, seconds), dtype=np.float32)
+
+
+def log_softmax(scores: Array) -> Array:
+    """Normalise logits (N, V); log-probabilities come out as they were."""
+    if not scores.size:
+        return scores
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), dtype=np.float32)

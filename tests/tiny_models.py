@@ -154,6 +154,7 @@ def streaming(units: int) -> Config:
     config["model"] = "ParaformerStreaming"
     config["encoder"] = "SANMEncoderChunkOpt"
     config["encoder_conf"] |= {
+        "input_layer": "pe_online",
         "chunk_size": [12, 15],
         "stride": [8, 10],
         "pad_left": [0, 0],

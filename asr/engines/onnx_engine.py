@@ -21,7 +21,7 @@ from asr.errors import RecognitionFailed
 from asr.folder import ModelFolder
 from asr.frontend import Features, Samples, open_frontend
 from asr.hotwords import EMPTY, HotwordList
-from asr.posteriors import Array, Posteriors, fired_times, token_times
+from asr.posteriors import Array, Posteriors, fired_times, log_softmax, token_times
 
 _SAMPLE_RATE = 16000
 _UPSAMPLED = 3  # FunASR's CifPredictorV3 gives its time weights at three times the encoder's rate
@@ -116,7 +116,7 @@ class OnnxEngine:
                 units=len(self.units),
             )
         count = max(0, min(int(batch.counts[row]), batch.scores.shape[1]))
-        scores = _log_softmax(batch.scores[row, :count].astype(np.float32))
+        scores = log_softmax(batch.scores[row, :count].astype(np.float32))
         weights = None
         if batch.weights is not None:  # those of the padding are not this segment's
             weights = batch.weights[row, : math.ceil(batch.weights.shape[1] * filled)]
@@ -158,11 +158,3 @@ def _pad(features: Sequence[Features]) -> tuple[Array, np.ndarray]:
     for row, frames in enumerate(features):
         padded[row, : len(frames)] = frames
     return padded, lengths
-
-
-def _log_softmax(scores: Array) -> Array:
-    """Normalise logits (N, V); log-probabilities come out as they were."""
-    if not scores.size:
-        return scores
-    shifted = scores - scores.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), dtype=np.float32)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asr.engines.engine import Engine
 from asr.engines.onnx_engine import OnnxEngine
+from asr.engines.onnx_streaming import StreamingParaformer
 
 
 def open_engine(model_dir: Path, *, threads: int = 1) -> Engine:
@@ -19,4 +20,6 @@ def open_engine(model_dir: Path, *, threads: int = 1) -> Engine:
         ModelFileMissing: the error names the folder looked in and the file missing.
         ModelInvalid: a file cannot be used; the error says which and why.
     """
+    if any((model_dir / name).is_file() for name in ("decoder_quant.onnx", "decoder.onnx")):
+        return StreamingParaformer(model_dir, threads=threads)
     return OnnxEngine(model_dir, threads=threads)

@@ -14,6 +14,7 @@ import torch
 
 from asr.audio import decode_audio
 from asr.engines.onnx_engine import OnnxEngine
+from asr.engines.onnx_streaming import StreamingParaformer
 from asr.folder import ModelFolder
 from asr.frontend import open_frontend
 from asr.hotwords import Hotword, HotwordList
@@ -126,6 +127,40 @@ def test_times(tiny_model: Tiny, samples: np.ndarray, kind: str) -> None:
     assert spoken >= len(names) - 1
     inside = np.clip(np.array(expected) / 1000, 0.0, len(samples) / 16000)
     assert np.abs(heard.posteriors.times[:spoken] - inside).max() <= TIME_TOLERANCE
+
+
+def streamed_by_funasr(folder: Path, samples: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """Log-probabilities (N, V) of FunASR's streaming inference, chunk by chunk."""
+    auto = reference(folder)
+    found = []
+    decode = auto.model.cal_decoder_with_predictor_chunk
+
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        scores, counts = decode(*args, **kwargs)
+        found.append(scores[0].numpy())
+        return scores, counts
+
+    monkeypatch.setattr(auto.model, "cal_decoder_with_predictor_chunk", recorded)
+    cache: dict[str, Any] = {}
+    options = {"cache": cache, "chunk_size": [5, 10, 5], "encoder_chunk_look_back": 0, "decoder_chunk_look_back": 0}
+    for begin in range(0, len(samples), 9600):
+        auto.generate(samples[begin : begin + 9600], is_final=begin + 9600 >= len(samples), **options)
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("extra", [0, -700, -8000, 250], ids=["whole", "nearly whole", "short", "tail"])
+def test_streamed_posteriors(
+    tiny_model: Tiny, samples: np.ndarray, monkeypatch: pytest.MonkeyPatch, extra: int
+) -> None:
+    """However the audio is split on its way; the last chunk may be whole, short, or too short for a frame."""
+    samples = samples[: len(samples) // 9600 * 9600 + extra]
+    expected = streamed_by_funasr(tiny_model("streaming"), samples, monkeypatch)
+    stream = StreamingParaformer(tiny_model("streaming")).stream()
+    found = [stream.accept(samples[begin : begin + 7001]) for begin in range(0, len(samples), 7001)]
+    found.append(stream.finish())
+    scores = np.concatenate([piece.log_probs for piece in found])
+    assert len(scores) == len(expected) > 20
+    assert np.abs(scores - expected).max() <= TOLERANCE
 
 
 def test_features(tiny_model: Tiny, samples: np.ndarray) -> None:
