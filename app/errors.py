@@ -11,6 +11,8 @@
     │   ├── UploadTimeout        a body that does not arrive
     │   ├── CrossSite            another web site asked the browser to send this
     │   ├── NotRetryable         a message that has not failed
+    │   │   └── JobNotRetryable  a transcription that neither failed nor was cancelled
+    │   ├── JobUnfinished        a transcription whose result is not there yet
     │   ├── NotCorrectable       a message without a transcript of the user's
     │   ├── HotwordListFull      a list's text is too long
     │   ├── HotwordListsFull     the owner has as many lists as there may be
@@ -26,6 +28,7 @@
     │   ├── RecordingMissing     the message has no recording, or its file is gone
     │   ├── HotwordListUnknown   there is no such list
     │   ├── CandidateUnknown     there is no such suggestion any more
+    │   ├── JobUnknown           there is no such transcription
     │   └── ModelUnknown         no model of that name runs here
     ├── Unavailable
     │   ├── Busy                 too many messages are being worked on
@@ -166,6 +169,18 @@ class NothingToUndo(HotwordConflict):
     code = "nothing_to_undo"
 
 
+class JobNotRetryable(NotRetryable):
+    """Only a transcription that failed or was cancelled can be tried again."""
+
+    code = "transcription_not_retryable"
+
+
+class JobUnfinished(RequestRefused):
+    """The transcription is not done; wait for it, or ask for the partial result."""
+
+    code = "transcription_unfinished"
+
+
 class NotFound(AppError):
     """What was asked for is not here."""
 
@@ -206,6 +221,12 @@ class RecordingMissing(NotFound):
     """The message has no recording, or its file is gone from the disk."""
 
     code = "recording_missing"
+
+
+class JobUnknown(NotFound):
+    """There is no such transcription; it may have been deleted."""
+
+    code = "transcription_unknown"
 
 
 class ModelUnknown(NotFound):

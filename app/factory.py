@@ -13,13 +13,15 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
-from app.api import chat, config, corrections, domains, errors, health, hotword_trial, hotwords, openai
+from app.api import chat, config, corrections, domains, errors, health, hotword_trial, hotwords, openai, transcribe
 from app.api.protection import Protection
 from app.conversation import Conversations, Dialogue, Recognizer
 from app.errors import AppError
+from app.jobs import Jobs
 from app.settings import Settings
 from app.store import Clock, Store, utc_now
 from app.transcriber import Transcriber
+from app.transcriptions import Transcriptions
 from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment, Transcript, open_recognizer
 from asr.errors import ModelError
 from asr.hotwords import EMPTY
@@ -38,6 +40,7 @@ ROUTERS = (
     hotword_trial.router,
     corrections.router,
     openai.router,
+    transcribe.router,
 )
 
 Page = Callable[[FastAPI, Settings], object]
@@ -96,7 +99,10 @@ def build(
             interrupted = store.fail_interrupted()
             log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
             heard_by = recognizer or _open_recognizer(app, settings)
-            app.state.transcriber = _transcriber(settings, heard_by)
+            transcriber = app.state.transcriber = _transcriber(settings, heard_by)
+            jobs = Jobs(store.database, store.recordings, clock or utc_now)
+            log.info("transcriptions open", interrupted=jobs.fail_interrupted())
+            app.state.transcriptions = Transcriptions(jobs, transcriber)
             return Conversations(
                 store,
                 heard_by,
@@ -118,6 +124,7 @@ def build(
             raise
         yield
         await conversations.close(settings.shutdown_timeout)
+        await app.state.transcriptions.close()
         app.state.transcriber.close()
         conversations.store.close()
 

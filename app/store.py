@@ -103,17 +103,25 @@ class Recordings:
 
     def add(self, source: BinaryIO, suffix: str) -> str:
         """Copy `source` to a new file and return its name."""
-        name = secrets.token_hex(16) + suffix
-        unfinished = self._folder / f"{name}.part"
+        unfinished = self.draft(suffix)
         try:
             with unfinished.open("xb") as target:
                 shutil.copyfileobj(source, target)
-                target.flush()
-                os.fsync(target.fileno())
-            unfinished.replace(self._folder / name)
+            return self.complete(unfinished)
         except OSError:
             unfinished.unlink(missing_ok=True)
             raise
+
+    def draft(self, suffix: str) -> Path:
+        """Return a path for a file that somebody else will write; `complete` makes a recording of it."""
+        return self._folder / f"{secrets.token_hex(16)}{suffix}.part"
+
+    def complete(self, unfinished: Path) -> str:
+        """Let a file that was written to a path from `draft` appear, now that it is whole; return its name."""
+        with unfinished.open("rb+") as written:
+            os.fsync(written.fileno())
+        name = unfinished.name.removesuffix(".part")
+        unfinished.replace(self._folder / name)
         return name
 
     def path(self, name: str) -> Path:

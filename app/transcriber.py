@@ -86,12 +86,24 @@ class Transcriber:
             self._admitted -= 1
 
     async def decode(self, source: Path, target: Path, options: Options) -> Recording:
-        """Decode the file `source` into the WAV file `target`; raises what `decode_recording` raises."""
+        """Decode the file `source` into the WAV file `target`; raises what `decode_recording` raises.
+
+        A thread cannot be stopped: who is cancelled here leaves it to its end, after which it sweeps up behind itself.
+        """
+        left = threading.Event()
 
         def decode() -> Recording:
-            return decode_recording(source, target, limits=self.limits, keep_channels=options.keep_channels)
+            try:
+                return decode_recording(source, target, limits=self.limits, keep_channels=options.keep_channels)
+            finally:
+                if left.is_set():
+                    target.unlink(missing_ok=True)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, decode)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, decode)
+        except asyncio.CancelledError:
+            left.set()
+            raise
 
     async def hear(self, recording: Recording, options: Options) -> AsyncGenerator[Progress, None]:
         """Recognise a recording; who stops iterating (and closes the iterator) stops the work.

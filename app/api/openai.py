@@ -29,10 +29,11 @@ from app.api import errors
 from app.api.body import save, sent_file
 from app.api.identity import Identified
 from app.api.openai_shapes import duration, logprobs, verbose
-from app.api.streams import HEADERS, with_pauses
+from app.api.streams import HEADERS, KEEP_ALIVE
 from app.conversation import INTERNAL_ERROR
 from app.errors import AppError, FieldInvalid, ModelUnknown
 from app.logs import origin
+from app.streams import with_pauses
 from app.transcriber import Options, Progress, Transcriber
 from asr import HotwordList, Segment, Transcript
 from asr.errors import AsrError
@@ -147,16 +148,17 @@ async def _events(request: Request, heard: AsyncIterator[Progress], asked: _Aske
     segments: list[Segment] = []
     text = ""
     try:
-        async for progress in with_pauses(heard):
-            if progress is None:
-                yield ": still working\n\n"
-                continue
-            for segment in progress.segments:
-                segments.append(segment)
-                delta = join_texts([text, segment.text])[len(text) :]
-                text += delta
-                event: dict[str, Any] = {"type": "transcript.text.delta", "delta": delta}
-                yield _event(event | ({"logprobs": logprobs(segment.tokens)} if asked.logprobs else {}))
+        async with aclosing(with_pauses(heard, KEEP_ALIVE)) as progresses:
+            async for progress in progresses:
+                if progress is None:
+                    yield ": still working\n\n"
+                    continue
+                for segment in progress.segments:
+                    segments.append(segment)
+                    delta = join_texts([text, segment.text])[len(text) :]
+                    text += delta
+                    event: dict[str, Any] = {"type": "transcript.text.delta", "delta": delta}
+                    yield _event(event | ({"logprobs": logprobs(segment.tokens)} if asked.logprobs else {}))
     except (AppError, AsrError) as error:
         yield _event(errors.openai_error(request, errors.status(error), error.code, error.details))
     except Exception as error:  # noqa: BLE001 -- the answer has begun: this is how the client can still be told
