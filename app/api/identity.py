@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-SCOPES = frozenset({"transcribe", "chat", "hotwords", "admin"})
+from app.errors import ScopeMissing
+from app.people import LOCAL, SCOPES, Person
 
-
-@dataclass(frozen=True)
-class Person:
-    """One who uses the app: `id` owns records, `scopes` (of SCOPES) say what may be done."""
-
-    id: str
-    scopes: frozenset[str] = SCOPES
-
-
-LOCAL = Person("local")  # whoever uses an app that asks nobody to log in
+__all__ = ["LOCAL", "SCOPES", "Identified", "Person", "current_person", "needs"]
 
 
 async def current_person(connection: HTTPConnection) -> Person:
-    """Return who is asking; for requests and for sockets alike."""
-    return LOCAL
+    """Return who is asking, as the gate found; for requests and for sockets alike."""
+    person: Person = connection.scope["person"]
+    return person
 
 
 Identified = Annotated[Person, Depends(current_person)]
+
+
+def needs(scope: str) -> Callable[[HTTPConnection], Awaitable[None]]:
+    """Return a dependency that raises ScopeMissing unless who is asking may do what `scope` (of SCOPES) names."""
+    assert scope in SCOPES
+
+    async def check(connection: HTTPConnection) -> None:
+        if scope not in (await current_person(connection)).scopes:
+            raise ScopeMissing(f"This needs the scope {scope}.", scope=scope)
+
+    return check
