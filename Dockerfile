@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# docker build -t tingshuo . && docker run -p 127.0.0.1:7860:7860 -v tingshuo:/data tingshuo
+# docker build -t tingshuo . && docker run -p 127.0.0.1:7860:7860 -e TINGSHUO_OPEN=1 -v tingshuo:/data tingshuo
 
 FROM python:3.11-slim AS packages
 COPY requirements.txt .

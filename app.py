@@ -6,6 +6,8 @@ import structlog
 import uvicorn
 from pydantic import ValidationError
 
+from app.access import require_safe_start
+from app.errors import AppError
 from app.factory import build
 from app.logs import configure_logging
 from app.settings import Settings
@@ -18,6 +20,10 @@ def main() -> None:
     except ValidationError as error:
         raise SystemExit(f"A setting is wrong: {error}") from None
     configure_logging(settings)
+    try:
+        require_safe_start(settings)
+    except AppError as error:
+        raise SystemExit(str(error)) from None
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host
     structlog.get_logger("tingshuo").info("starting", address=f"http://{host}:{settings.port}")
     uvicorn.run(
@@ -25,6 +31,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         log_config=None,
+        proxy_headers=False,  # app.api.proxies reads them, from proxies that are trusted
         access_log=False,  # its lines hold the ids that open conversations
         # Open pages hold a stream for as long as they are open; they must not hold up the end.
         timeout_graceful_shutdown=int(settings.shutdown_timeout),

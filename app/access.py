@@ -12,7 +12,6 @@ Keys work in all three.
 from __future__ import annotations
 
 import ipaddress
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -20,11 +19,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from app.credentials import ApiKeys, LoginSessions, digest
-from app.database import Database
+from app.database import Database, open_database
 from app.errors import ExposedWithoutLogin, LoginFailed, TooManyRequests
 from app.limits import Allowance
-from app.passwords import hash_password, read_users, verify_password
-from app.people import LOCAL, SCOPES, USER_SCOPES, Person
+from app.passwords import read_users, unmatchable_hash, verify_password
+from app.people import SCOPES, USER_SCOPES, Person
 from app.settings import Settings
 
 Mode = Literal["local", "visitors", "login"]
@@ -49,7 +48,7 @@ class Access:
         self._wrong = Allowance(LOGIN_TRIES, LOGIN_TRIES_SECONDS, time.monotonic)
         self._hashing = threading.Semaphore(1)  # each hash takes 16 MB and a core
         # Checked for names that nobody has, so that the time of an answer does not tell who has an account.
-        self._nobody = hash_password(secrets.token_hex(8)) if self._users else ""
+        self._nobody = unmatchable_hash()
 
     def by_key(self, key: str) -> Person | None:
         """Return whom a key stands for; None when it is not a key, or not any more."""
@@ -75,22 +74,34 @@ class Access:
                 f"Too many wrong passwords; try again in {seconds} s.", limit=LOGIN_TRIES, retry_after=seconds
             )
         with self._hashing:
-            right = verify_password(password[:_MAX_PASSWORD], self._users.get(name, self._nobody or hash_password("")))
+            right = verify_password(password[:_MAX_PASSWORD], self._users.get(name, self._nobody))
         if not right or name not in self._users:
             for spender in tries:
                 self._wrong.spend(spender, 1.0)
             raise LoginFailed("The name or the password is wrong.")
         return self.sessions.begin(name, self._clock())
 
-    def require_safe(self, settings: Settings) -> None:
-        """Raise ExposedWithoutLogin when other machines could use the app and nobody said that they may."""
-        if self.mode == "login" and not (self._users or settings.user_header or self.keys.any_active()):
-            raise ExposedWithoutLogin(
-                f"TINGSHUO_HOST={settings.host} lets other machines use this app, and nobody would have to log in. "
-                "Set TINGSHUO_USERS or TINGSHUO_USERS_FILE (lines made by `python -m app password NAME`), "
-                "TINGSHUO_USER_HEADER with a proxy that logs people in, or make a key for a program "
-                "(`python -m app keys add NAME`). TINGSHUO_OPEN=1 lets everybody in."
-            )
+
+def require_safe_start(settings: Settings) -> None:
+    """Raise ExposedWithoutLogin when other machines could use the app and nobody said that they may.
+
+    Raises UsersInvalid, StoreUnavailable and SchemaOutdated too: the app could not start either.
+    """
+    users = read_users(settings.users, settings.users_file)
+    if access_mode(settings) != "login" or users or settings.user_header:
+        return
+    database = open_database(settings.data_dir, settings.database_url)
+    try:
+        if ApiKeys(database).any_active():
+            return
+    finally:
+        database.close()
+    raise ExposedWithoutLogin(
+        f"TINGSHUO_HOST={settings.host} lets other machines use this app, and nobody would have to log in. "
+        "Set TINGSHUO_USERS or TINGSHUO_USERS_FILE (lines made by `python -m app password NAME`), "
+        "TINGSHUO_USER_HEADER with a proxy that logs people in, or make a key for a program "
+        "(`python -m app keys add NAME`). TINGSHUO_OPEN=1 lets everybody in."
+    )
 
 
 def access_mode(settings: Settings) -> Mode:
@@ -116,6 +127,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-__all__ = ["LOCAL", "Access", "Mode", "access_mode", "is_loopback", "visitor"]

@@ -19,9 +19,9 @@ from typing import IO
 from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, Session, SQLModel, col, delete, func, select
 
-from app.database import Database, UtcDateTime
+from app.database import Database, UtcDateTime, utc_now
 from app.errors import CandidateUnknown, MessageUnknown, NotCorrectable
-from app.store import WAV, Clock, ConversationRecord, Message, Recordings, TranscriptRecord, utc_now
+from app.store import WAV, Clock, ConversationRecord, Message, Recordings, TranscriptRecord
 from asr import Transcript
 from asr.correction import corrected_speech, suggest
 

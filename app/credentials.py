@@ -61,9 +61,7 @@ class ApiKeys:
         key = f"ts-{key_id}-{secret}"
         with self._database.session() as session:
             session.add(
-                ApiKey(
-                    id=key_id, name=name, person=person, scopes=sorted(scopes), hash=digest(key), created_at=now
-                )
+                ApiKey(id=key_id, name=name, person=person, scopes=sorted(scopes), hash=digest(key), created_at=now)
             )
         return key
 
@@ -114,9 +112,7 @@ class LoginSessions:
         token = secrets.token_urlsafe(32)
         with self._database.session() as session:
             session.execute(delete(LoginSession).where(col(LoginSession.expires_at) < now))
-            session.add(
-                LoginSession(hash=digest(token), person=person, created_at=now, expires_at=now + self.lifetime)
-            )
+            session.add(LoginSession(hash=digest(token), person=person, created_at=now, expires_at=now + self.lifetime))
         return token
 
     def person(self, token: str, now: datetime) -> str | None:

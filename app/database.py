@@ -30,6 +30,11 @@ BEFORE_MIGRATIONS = "0001"  # what a database looks like that was made before th
 _MIGRATION_LOCK = 7_231_046  # any number, as long as all processes take the same
 
 
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
 

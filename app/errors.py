@@ -35,6 +35,20 @@
     │   ├── ShuttingDown         the server is about to stop
     │   └── StoreUnavailable     the database or the disk refused
     │       └── SchemaOutdated   the tables are not those of this release
+    ├── AccessRefused            who asks may not do this
+    │   ├── LoginRequired        nobody knows who is asking
+    │   ├── LoginFailed          the name or the password is wrong
+    │   ├── ScopeMissing         the key, or the person, may not do this
+    │   └── HostUnknown          an app for one machine was asked for under a foreign name
+    ├── LimitReached             who asks has had as much as one may have
+    │   ├── TooManyRequests      in a minute
+    │   ├── TooMuchAudio         in an hour
+    │   ├── TooManyStreams       at the same time
+    │   └── StorageFull          kept recordings
+    ├── SetUpWrong               for the operator: the app cannot start, or a command cannot be done
+    │   ├── UsersInvalid         the list of users has a line that is none
+    │   ├── ExposedWithoutLogin  other machines could use the app without a login
+    │   └── KeyUnknown           there is no API key of this id
     └── MessageFailed            the message was taken; it stays, with a retry
         ├── NoSpeech             nothing was said in the recording
         └── Interrupted          the server stopped while it worked on the message
@@ -263,6 +277,90 @@ class SchemaOutdated(StoreUnavailable):
     """The tables of the database are not those of this release; the operator runs `python -m app migrate`."""
 
     code = "schema_outdated"
+
+
+class AccessRefused(AppError):
+    """Who asks may not do this."""
+
+    code = "access_refused"
+
+
+class LoginRequired(AccessRefused):
+    """Nobody knows who is asking; log in, or show a key."""
+
+    code = "login_required"
+
+
+class LoginFailed(AccessRefused):
+    """The name or the password is wrong; try again."""
+
+    code = "login_failed"
+
+
+class ScopeMissing(AccessRefused):
+    """The key, or the person, may not do this; ask the operator for the scope."""
+
+    code = "scope_missing"
+
+
+class HostUnknown(AccessRefused):
+    """An app for one machine was asked for under a foreign name; use localhost, or set up who may come."""
+
+    code = "host_unknown"
+
+
+class LimitReached(AppError):
+    """Who asks has had as much as one may have; `details["limit"]` says how much that is."""
+
+    code = "limit_reached"
+
+
+class TooManyRequests(LimitReached):
+    """Too many requests in a minute; `details["retry_after"]` says in how many seconds to come again."""
+
+    code = "too_many_requests"
+
+
+class TooMuchAudio(LimitReached):
+    """Too much audio in an hour; `details["retry_after"]` says in how many seconds to come again."""
+
+    code = "too_much_audio"
+
+
+class TooManyStreams(LimitReached):
+    """Too many streams at the same time; close one."""
+
+    code = "too_many_streams"
+
+
+class StorageFull(LimitReached):
+    """All the space that one may have is taken by recordings; delete some."""
+
+    code = "storage_full"
+
+
+class SetUpWrong(AppError):
+    """The app cannot start, or a command cannot be done, as it was asked for."""
+
+    code = "set_up_wrong"
+
+
+class UsersInvalid(SetUpWrong):
+    """The list of users has a line that is none; `python -m app password` makes such lines."""
+
+    code = "users_invalid"
+
+
+class ExposedWithoutLogin(SetUpWrong):
+    """Other machines could use the app without a login; set one up, or say that it is open."""
+
+    code = "exposed_without_login"
+
+
+class KeyUnknown(SetUpWrong):
+    """There is no API key of this id; `python -m app keys list` shows them."""
+
+    code = "key_unknown"
 
 
 class MessageFailed(AppError):

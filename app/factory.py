@@ -7,19 +7,36 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
-from app.api import chat, config, corrections, domains, errors, health, hotword_trial, hotwords, openai, transcribe
+from app.access import Access, access_mode
+from app.api import (
+    chat,
+    config,
+    corrections,
+    domains,
+    errors,
+    health,
+    hotword_trial,
+    hotwords,
+    openai,
+    session,
+    transcribe,
+)
+from app.api.gate import Gate
+from app.api.identity import needs
 from app.api.protection import Protection
 from app.conversation import Conversations, Dialogue, Recognizer
+from app.database import utc_now
 from app.errors import AppError
 from app.jobs import Jobs
+from app.limits import Limits
 from app.settings import Settings
-from app.store import Clock, Store, utc_now
+from app.store import Clock, Store
 from app.transcriber import Transcriber
 from app.transcriptions import Transcriptions
 from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment, Transcript, open_recognizer
@@ -30,18 +47,20 @@ from bot import BotError, open_dialogues
 log = structlog.get_logger(__name__)
 
 ASSETS = Path(__file__).parents[1] / "assets"
-VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-ROUTERS = (
-    health.router,
-    config.router,
-    domains.router,
-    chat.router,
-    hotwords.router,
-    hotword_trial.router,
-    corrections.router,
-    openai.router,
-    transcribe.router,
+# Each router with the scope that it needs; "" is none.
+ROUTERS: tuple[tuple[APIRouter, str], ...] = (
+    (health.router, ""),
+    (session.router, ""),
+    (config.router, ""),
+    (domains.router, ""),
+    (chat.router, "chat"),
+    (hotwords.router, "hotwords"),
+    (hotword_trial.router, "hotwords"),
+    (corrections.router, "hotwords"),
+    (openai.router, "transcribe"),
+    (transcribe.router, "transcribe"),
 )
+VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 Page = Callable[[FastAPI, Settings], object]
 
@@ -96,6 +115,7 @@ def build(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         def open_all() -> Conversations:
             store = Store.open(settings.data_dir, settings.database_url, clock or utc_now)
+            app.state.access = Access(settings, store.database, utc_now)
             interrupted = store.fail_interrupted()
             log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
             heard_by = recognizer or _open_recognizer(app, settings)
@@ -137,16 +157,29 @@ def build(
     )
     app.state.settings = settings
     app.state.model_error = None
+    app.state.limits = _limits(settings)
     app.state.model = _model(settings)
     errors.install(app)
-    app.add_middleware(Protection, settings=settings)
-    for router in (*ROUTERS, _unknown_api_paths()):
-        app.include_router(router)
+    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Protection, settings=settings)  # added last, it stands outermost
+    for router, scope in ROUTERS:
+        app.include_router(router, dependencies=[Depends(needs(scope))] if scope else [])
+    app.include_router(_unknown_api_paths())
     # Not at /assets: that is where Gradio's page asks for its own build.
     app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
     if page is not None:
         page(app, settings)
     return app
+
+
+def _limits(settings: Settings) -> Limits:
+    if access_mode(settings) == "local":
+        return Limits()  # nobody is kept from using their own machine
+    return Limits(
+        requests_per_minute=settings.requests_per_minute,
+        audio_seconds_per_hour=settings.audio_seconds_per_hour,
+        max_streams=settings.max_streams,
+    )
 
 
 def _model(settings: Settings) -> config.Model:
@@ -188,7 +221,7 @@ def _unknown_api_paths() -> APIRouter:
     @router.api_route("/api/{path:path}", methods=VERBS, include_in_schema=False)
     async def unknown(request: Request) -> None:
         known = any(
-            route.matches(request.scope)[0] is Match.PARTIAL for included in ROUTERS for route in included.routes
+            route.matches(request.scope)[0] is Match.PARTIAL for router, _ in ROUTERS for route in router.routes
         )
         raise HTTPException(405 if known else 404)
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from sqlalchemy import JSON, Column, ForeignKey, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, delete, func, select, update
 
-from app.database import Database, UtcDateTime
+from app.database import Database, UtcDateTime, utc_now
 from app.errors import (
     HotwordListFull,
     HotwordListReadOnly,
@@ -28,7 +28,7 @@ from app.errors import (
     NothingToUndo,
     RequestInvalid,
 )
-from app.store import Clock, utc_now
+from app.store import Clock
 from asr.hotword_text import Changes, edit
 from asr.hotwords import EMPTY, MAX_WORDS, Hotword, HotwordList, merge, parse_strictly
 

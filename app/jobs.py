@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 from sqlalchemy import JSON, Column, Integer, update
 from sqlmodel import Field, Session, SQLModel, col, delete, select
 
-from app.database import Database, UtcDateTime, guarded
+from app.database import Database, UtcDateTime, guarded, utc_now
 from app.errors import Detail, Interrupted, JobNotRetryable, JobUnfinished, JobUnknown, RecordingMissing
-from app.store import UNKNOWN_FORMAT, WAV, Clock, Recordings, utc_now
+from app.store import UNKNOWN_FORMAT, WAV, Clock, Recordings
 from app.transcriber import Options
 from asr import Formatting, Segment, Transcript
 from asr.hotwords import parse

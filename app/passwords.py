@@ -18,15 +18,18 @@ _LARGEST_N, _LARGEST_R, _LARGEST_P = 2**17, 32, 16  # a hash in a file must not 
 def hash_password(password: str) -> str:
     """Return a hash of `password` that can be written down, with a salt of its own."""
     salt = secrets.token_bytes(16)
-    digest = _scrypt(password, salt, _N, _R, _P)
-    encoded = "$".join(base64.b64encode(part).decode() for part in (salt, digest))
-    return f"scrypt${_N}${_R}${_P}${encoded}"
+    return _written(salt, _scrypt(password, salt, _N, _R, _P))
+
+
+def unmatchable_hash() -> str:
+    """Return what looks like a hash, takes as long to check, and is that of no password."""
+    return _written(secrets.token_bytes(16), secrets.token_bytes(32))
 
 
 def verify_password(password: str, hashed: str) -> bool:
     """Say whether `password` is the one that `hashed` was made from; raises ValueError for another kind of hash."""
     n, r, p, salt, digest = _parts(hashed)
-    return hmac.compare_digest(_scrypt(password, salt, n, r, p), digest)
+    return hmac.compare_digest(_scrypt(password, salt, n, r, p, len(digest)), digest)
 
 
 def read_users(inline: str, file: Path | None) -> dict[str, str]:
@@ -57,6 +60,11 @@ def read_users(inline: str, file: Path | None) -> dict[str, str]:
     return users
 
 
+def _written(salt: bytes, digest: bytes) -> str:
+    encoded = "$".join(base64.b64encode(part).decode() for part in (salt, digest))
+    return f"scrypt${_N}${_R}${_P}${encoded}"
+
+
 def _parts(hashed: str) -> tuple[int, int, int, bytes, bytes]:
     kind, *fields = hashed.split("$")
     if kind != "scrypt" or len(fields) != 5:
@@ -71,5 +79,5 @@ def _parts(hashed: str) -> tuple[int, int, int, bytes, bytes]:
     return n, r, p, salt, digest
 
 
-def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
-    return hashlib.scrypt(password.encode("utf-8"), salt=salt, n=n, r=r, p=p, maxmem=2 * 128 * n * r, dklen=32)
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int, length: int = 32) -> bytes:
+    return hashlib.scrypt(password.encode("utf-8"), salt=salt, n=n, r=r, p=p, maxmem=2 * 128 * n * r, dklen=length)

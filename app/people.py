@@ -17,3 +17,4 @@ class Person:
 
 
 LOCAL = Person("local")  # whoever uses an app that asks nobody to log in
+NOBODY = Person("", frozenset())  # who has not logged in and sees the page to do so; owns nothing

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, IPvAnyNetwork, TypeAdapter, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def _on_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
+
+
+_PRIVATE_NETWORKS = frozenset({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8"})
 
 
 class Settings(BaseSettings):
@@ -72,7 +75,44 @@ class Settings(BaseSettings):
         default_factory=lambda: "'self' https://huggingface.co https://*.hf.space" if _on_space() else "'self'"
     )
     """Which pages may show this one in a frame, in the words of Content-Security-Policy."""
+    open: bool = Field(default_factory=_on_space)
+    """Whether everybody may use the app without a login, each browser as a person of its own; a Space is open."""
+    users: str = Field(default="", repr=False)
+    """Who may log in: `name:hash` entries with commas between, as `python -m app password` makes them."""
+    users_file: Path | None = None
+    """A file with more users, one `name:hash` a line."""
+    user_header: str = ""
+    """The header in which a trusted proxy names who logged in there, for example Remote-User."""
+    trusted_proxies: frozenset[str] = Field(default_factory=lambda: _PRIVATE_NETWORKS if _on_space() else frozenset())
+    """Addresses and networks of proxies whose X-Forwarded-For, -Proto and user_header are taken, as JSON."""
+    allowed_hosts: frozenset[str] = frozenset()
+    """Names beside localhost by which an app without a login may be reached, as JSON."""
+    admins: frozenset[str] = frozenset()
+    """Names of the users who may see /metrics and what else is for operators, as JSON."""
+    session_hours: float = Field(default=336.0, gt=0)
+    """How long a login lasts, in hours."""
+    requests_per_minute: int = Field(default_factory=lambda: 120 if _on_space() else 600, ge=0)
+    """How many requests a person, or an address, may make; 0 is any number, and localhost has no such limits."""
+    audio_seconds_per_hour: float = Field(default_factory=lambda: 1200.0 if _on_space() else 7200.0, ge=0)
+    """How much audio a person, or an address, may have recognised in an hour, in seconds; 0 is any length."""
+    max_streams: int = Field(default_factory=lambda: 4 if _on_space() else 16, ge=0)
+    """How many requests that send something a person, or an address, may have under way; 0 is any number."""
+    max_stored_bytes: int = Field(default_factory=lambda: 100 * 2**20 if _on_space() else 2 * 2**30, ge=0)
+    """How much the recordings of one person may take, in bytes; 0 is any amount."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe messages that are logged."""
     log_json: bool = False
     """Whether log lines are JSON, for machines, instead of text."""
+
+    @property
+    def in_frame_of_other_site(self) -> bool:
+        """Whether a page of another site may show this one in a frame."""
+        return any(source not in ("'self'", "'none'") for source in self.frame_ancestors.split())
+
+    @model_validator(mode="after")
+    def _check_proxies(self) -> Self:
+        networks = TypeAdapter(list[IPvAnyNetwork])
+        networks.validate_python(sorted(self.trusted_proxies))
+        if self.user_header and not self.trusted_proxies:
+            raise ValueError("user_header needs trusted_proxies: otherwise anybody could send it")
+        return self

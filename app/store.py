@@ -19,7 +19,7 @@ from sqlalchemy import JSON, Column, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from app.cards import in_words, stored
-from app.database import Database, UtcDateTime, guarded, open_database
+from app.database import Database, UtcDateTime, guarded, open_database, utc_now
 from app.errors import (
     ConversationUnknown,
     Detail,
@@ -37,11 +37,6 @@ MAX_LISTED = 500
 NO_CONVERSATION = "There is no conversation of this id."
 
 Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """Return the present moment in UTC."""
-    return datetime.now(UTC)
 
 
 class ConversationRecord(SQLModel, table=True):

@@ -21,17 +21,23 @@ from starlette.responses import JSONResponse
 
 from app.conversation import INTERNAL_ERROR
 from app.errors import (
+    AccessRefused,
     AppError,
     Busy,
     CrossSite,
     Detail,
     HotwordConflict,
     JobUnfinished,
+    LimitReached,
+    LoginFailed,
+    LoginRequired,
     MessageFailed,
     NotCorrectable,
     NotFound,
     NotRetryable,
     RequestRefused,
+    SetUpWrong,
+    StorageFull,
     Unavailable,
     UploadTimeout,
     UploadTooLarge,
@@ -61,6 +67,11 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotCorrectable, 409),
     (HotwordConflict, 409),
     (JobUnfinished, 409),
+    (LoginRequired, 401),
+    (LoginFailed, 401),
+    (AccessRefused, 403),
+    (StorageFull, 413),
+    (LimitReached, 429),
     (RequestRefused, 422),
     (NotFound, 404),
     (Unavailable, 503),
@@ -84,7 +95,7 @@ def _codes_below(*kinds: type[AppError | AsrError | BotError]) -> Iterator[str]:
 
 
 # Their details name folders and files of the server: for the log, not for who chats.
-_CODES_FOR_OPERATORS = frozenset(_codes_below(ModelError, DecoderMissing, BotError))
+_CODES_FOR_OPERATORS = frozenset(_codes_below(SetUpWrong, ModelError, DecoderMissing, BotError))
 
 
 class ErrorBody(BaseModel):

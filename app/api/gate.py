@@ -18,9 +18,9 @@ from starlette.websockets import WebSocket
 from app.access import Access, access_mode, is_loopback, visitor
 from app.api import errors
 from app.api.proxies import Proxies
-from app.errors import AppError, HostUnknown, LoginRequired
+from app.errors import AppError, HostUnknown, LoginRequired, NotFound
 from app.limits import Limits
-from app.people import LOCAL, Person
+from app.people import LOCAL, NOBODY, Person
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -34,8 +34,7 @@ _VISITOR_TOKEN = 43  # characters of a token that this server makes
 _OPEN_PATHS = ("/health", "/ready", "/login", "/api/session", "/favicon.ico")
 _OPEN_FOLDERS = ("/ui/",)
 _API_FOLDERS = ("/api/", "/v1/", "/metrics")
-# Of Gradio's own routes the page uses these; the others (uploads, its queue, its files) are closed.
-_GRADIO_PATHS = ("/gradio_api/heartbeat/", "/gradio_api/startup-events", "/gradio_api/app_id", "/gradio_api/info")
+# Of Gradio the page needs nothing but what draws it: its uploads, queue and files would only be ways in.
 _GRADIO_CLOSED = ("/gradio_api/", "/login_check", "/queue/", "/upload", "/file", "/proxy=", "/run/", "/call/", "/mcp")
 
 
@@ -59,33 +58,45 @@ class Gate:
         address, scheme, through_proxy = self._proxies.origin(scope)
         scope["client"] = (address, peer)
         scope["secure"] = scheme == "https"
-        limits: Limits = scope["app"].state.limits
-        counted = scope["type"] == "websocket" or scope["path"].startswith(_API_FOLDERS)
-        try:
-            self._check_path_and_host(scope)
-            person, fresh = await self._identify(scope, through_proxy)
-            with contextlib.ExitStack() as held:
-                name = "" if person is None or fresh else person.id
-                if counted and self._limited(address):
-                    limits.take_request(name, address)
-                    if scope["type"] == "websocket" or scope["method"] == "POST":
-                        held.enter_context(limits.stream(name, address))
-                if person is None:
-                    await self._ask_to_log_in(scope, receive, send)
-                    return
-                scope["person"] = person
-                await self._app(scope, receive, self._with_cookie(scope, send, fresh) if fresh else send)
-        except AppError as error:
-            await self._refuse(scope, receive, send, error)
+        with contextlib.ExitStack() as held:
+            try:
+                person, fresh = await self._admit(scope, address, through_proxy, held)
+            except AppError as error:
+                await _refuse(scope, receive, send, error)
+                return
+            if person is None:
+                await RedirectResponse(_login_url(scope), 303)(scope, receive, send)
+                return
+            scope["person"] = person
+            await self._app(scope, receive, self._with_cookie(scope, send, fresh) if fresh else send)
 
-    def _limited(self, address: str) -> bool:
-        # Who uses an app of their own is not kept from it by limits meant for strangers.
-        return self._mode != "local" or not is_loopback(address)
+    async def _admit(
+        self, scope: Scope, address: str, through_proxy: bool, held: contextlib.ExitStack
+    ) -> tuple[Person | None, str]:
+        """Return who may pass, None for somebody who has to log in first, and the token of a new visitor.
+
+        What is counted while the request lasts is put into `held`. Raises AppError for who may not pass.
+        """
+        self._check_path_and_host(scope)
+        person, fresh = await self._identify(scope, through_proxy)
+        if scope["type"] == "websocket" or scope["path"].startswith(_API_FOLDERS):
+            limits: Limits = scope["app"].state.limits
+            name = "" if person is None or fresh else person.id
+            limits.take_request(name, address)
+            if scope["type"] == "websocket" or scope["method"] == "POST":
+                held.enter_context(limits.stream(name, address))
+        if person is not None:
+            return person, fresh
+        if scope["path"] in _OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDERS):
+            return NOBODY, ""
+        if _wants_page(scope):
+            return None, ""
+        raise LoginRequired("Log in, or show a key: `Authorization: Bearer KEY`.")
 
     def _check_path_and_host(self, scope: Scope) -> None:
         path = scope["path"]
-        if path.startswith(_GRADIO_CLOSED) and not path.startswith(_GRADIO_PATHS):
-            raise errors.PathClosed("Nothing is here.")
+        if path.startswith(_GRADIO_CLOSED):
+            raise NotFound("Nothing is here.")
         if self._mode != "local" or path in _OPEN_PATHS:
             return
         # A page of another site may have its own name lead to this machine, and would then count as ours.
@@ -125,28 +136,15 @@ class Gate:
 
         return send_with_cookie
 
-    async def _ask_to_log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS):
-            scope["person"] = Person("", frozenset())
-            await self._app(scope, receive, send)
-            return
-        wants_page = scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", "")
-        if wants_page and scope["method"] == "GET" and not path.startswith(_API_FOLDERS):
-            root = scope.get("root_path", "")
-            target = f"{root}/login?next={quote(path + ('?' + scope['query_string'].decode('latin-1') if scope['query_string'] else ''), safe='')}"
-            await RedirectResponse(target, 303)(scope, receive, send)
-            return
-        raise LoginRequired("Log in, or show a key: `Authorization: Bearer KEY`.")
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: AppError) -> None:
-        response = refusal(HTTPConnection(scope), error)
-        if scope["type"] == "http":
-            await response(scope, receive, send)
-        elif "websocket.http.response" in scope.get("extensions", {}):
-            await WebSocket(scope, receive, send).send_denial_response(response)
-        else:
-            await WebSocket(scope, receive, send).close(1008)
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: AppError) -> None:
+    response = refusal(HTTPConnection(scope), error)
+    if scope["type"] == "http":
+        await response(scope, receive, send)
+    elif "websocket.http.response" in scope.get("extensions", {}):
+        await WebSocket(scope, receive, send).send_denial_response(response)
+    else:
+        await WebSocket(scope, receive, send).close(1008)
 
 
 def refusal(connection: HTTPConnection, error: AppError) -> JSONResponse:
@@ -174,6 +172,21 @@ def set_cookie(response: Response, name: str, token: str, seconds: int, scope: S
     )
     if settings.in_frame_of_other_site:
         response.headers["set-cookie"] += "; Partitioned"
+
+
+def _wants_page(scope: Scope) -> bool:
+    return (
+        scope["type"] == "http"
+        and scope["method"] == "GET"
+        and not scope["path"].startswith(_API_FOLDERS)
+        and "text/html" in Headers(scope=scope).get("accept", "")
+    )
+
+
+def _login_url(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    asked = scope["path"] + (f"?{query}" if query else "")
+    return f"{scope.get('root_path', '')}/login?next={quote(asked, safe='')}"
 
 
 def _cookie(headers: Headers, name: str) -> str:

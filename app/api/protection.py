@@ -11,6 +11,7 @@ from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from app.api import errors
 from app.conversation import INTERNAL_ERROR
@@ -44,12 +45,15 @@ class Protection:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it; an error that nobody caught becomes a clear answer."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = secrets.token_hex(8)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        if scope["type"] == "websocket":
+            await self._pass_socket(scope, receive, send)
+            return
         started = time.perf_counter()
         status = 0
 
@@ -81,8 +85,18 @@ class Protection:
             seconds = round(time.perf_counter() - started, 4)
             log.debug("request", method=scope["method"], route=route, status=status, seconds=seconds)
 
+    async def _pass_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Browsers let any page open a socket to anywhere and send the cookies along; only the origin tells.
+        if self._from_another_site(scope):
+            await WebSocket(scope, receive, send).close(1008)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 -- the socket is closed by its end; the log knows why
+            log.error("socket failed", error=origin(error))
+
     def _from_another_site(self, scope: Scope) -> bool:
-        if scope["method"] in _READING:
+        if scope.get("method") in _READING:
             return False
         headers = Headers(scope=scope)
         source = headers.get("origin", "").lower()

@@ -23,6 +23,12 @@ export function resolve(path) {
   return new URL(String(path).replace(/^\/+/, ""), ROOT).href;
 }
 
+/** Leave for the page to log in on, and come back here afterwards. */
+export function toLogin() {
+  const here = location.href.startsWith(ROOT.href) ? location.href.slice(ROOT.href.length) : "";
+  location.assign(resolve(`login?next=${encodeURIComponent(here)}`));
+}
+
 async function request(path, options = {}) {
   let response;
   try {
@@ -35,6 +41,7 @@ async function request(path, options = {}) {
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
+  if (response.status === 401 && body.error?.code === "login_required") toLogin();
   // A proxy in front answers 502 to 504 while the server itself is down.
   if (!body.error && response.status >= 502 && response.status <= 504) throw new ConnectionLost(response.statusText);
   throw new ApiError(response.status, body.error?.code ?? "unknown", body.error?.message ?? response.statusText);
@@ -64,6 +71,8 @@ async function* messages(path, options) {
 
 const conversationPath = (id) => `api/conversations/${encodeURIComponent(id)}`;
 
+export const getSession = () => json("api/session");
+export const logOut = () => request("api/session", { method: "DELETE" });
 export const getConfig = () => json("api/config");
 export const getDomains = () => json("api/domains");
 

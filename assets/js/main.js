@@ -1,5 +1,6 @@
 // Puts the chat together inside the element Gradio made for it.
 
+import { Account } from "./account.js";
 import * as api from "./api.js";
 import { RecordCard } from "./card.js";
 import { acceptDrops, Composer } from "./composer.js";
@@ -38,6 +39,8 @@ class Chat {
     });
     this.sidebar = new Sidebar((example) => this.sendExample(example));
     this.domains = new DomainSwitch((domain) => this.renew(domain));
+    this.account = new Account();
+    this.sidebar.node.append(this.account.node);
     this.conversation = new Conversation(this.view());
   }
 
@@ -107,6 +110,7 @@ class Chat {
     this.config = { ...DEFAULTS, ...((await config) ?? (await api.getConfig().catch(() => ({})))) };
     this.conversation.limits = this.config;
     this.sidebar.show(this.config, this.conversation.domain);
+    this.account.show().catch((error) => console.warn("Tingshuo: no account:", error.message));
     api.getDomains().then(
       ({ domains }) => this.domains.offer(domains),
       (error) => console.warn("Tingshuo: no other bots:", error.message),

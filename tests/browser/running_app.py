@@ -18,7 +18,9 @@ class RunningApp:
     """The app in a thread; its data stay in `folder` over a restart."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data_dir=folder / "data", shutdown_timeout=2.0)
+        self.settings = Settings(
+            data_dir=folder / "data", shutdown_timeout=2.0, allowed_hosts=frozenset({"tingshuo.test"})
+        )
         self.port = 0
 
     @property
