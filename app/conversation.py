@@ -7,8 +7,8 @@
 A spoken and a typed message meet at the bot and from there take the same way. Whoever sent a message follows it
 through an async iterator of its updates; the work does not depend on anybody following.
 
-Three bounds hold: recognition has `workers` threads, at most `workers + max_waiting` messages are on their way
-(one more is told to come later), and the messages of one conversation are worked on one after the other, in the
+Three bounds hold: recognition has the threads of `app.lanes`, at most `workers + max_waiting` messages are on their
+way (one more is told to come later), and the messages of one conversation are worked on one after the other, in the
 order in which they came.
 """
 
@@ -29,6 +29,7 @@ import structlog
 from app.corrections import Corrections
 from app.errors import AppError, Busy, Detail, DomainUnknown, NoSpeech, ShuttingDown
 from app.hotword_lists import LEXICON, HotwordLists, KeptList
+from app.lanes import Lane, Lanes
 from app.logs import origin
 from app.store import WAV, Message, Store
 from app.transcriber import SegmentRecognizer
@@ -37,6 +38,7 @@ from app.utterance import spoken
 from asr import Audio, AudioLimits, Transcript, decode_audio, encode_wav
 from asr.errors import AsrError
 from asr.hotwords import EMPTY, HotwordList, parse
+from asr.streaming import LiveRecognizer
 from bot import BotError, DialogueState, DomainCard, DomainMissing, Reply, Utterance
 
 log = structlog.get_logger(__name__)
@@ -48,7 +50,7 @@ INTERNAL_ERROR = "internal_error"
 LONGEST_PROMISE = 60  # seconds: nobody waits longer for "try again in N s"
 
 
-class Recognizer(SegmentRecognizer, Protocol):
+class Recognizer(SegmentRecognizer, LiveRecognizer, Protocol):
     """Speech to text; asr.Recognizer is one."""
 
     def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
@@ -108,21 +110,21 @@ class Conversations:
         dialogue: Dialogue,
         *,
         limits: AudioLimits,
-        workers: int = 1,
+        lanes: Lanes,
         max_waiting: int = 16,
         max_text_characters: int = 1000,
     ) -> None:
-        """Share `store`, `recognizer` and `dialogue` between all conversations, within the given bounds."""
+        """Share `store`, `recognizer`, `dialogue` and `lanes` between all conversations, within the given bounds."""
         self.store = store
         self.hotword_lists = HotwordLists(store.database)
         self.corrections = Corrections(store.database, store.recordings)
         self.recognizer = recognizer
         self._dialogue = dialogue
         self.limits = limits
-        self._workers = workers
-        self._capacity = workers + max_waiting
+        self._lanes = lanes
+        self._workers = lanes.workers
+        self._capacity = lanes.workers + max_waiting
         self._max_text_characters = max_text_characters
-        self._inference = ThreadPoolExecutor(workers, thread_name_prefix="inference")
         self._storage = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
         self._tasks: set[asyncio.Task[None]] = set()
         self._admitted = 0
@@ -174,7 +176,6 @@ class Conversations:
             _, late = await asyncio.wait(self._tasks, timeout=patience)
             for task in late:
                 task.cancel()
-        self._inference.shutdown(wait=False, cancel_futures=True)
         self._storage.shutdown(wait=False, cancel_futures=True)
 
     async def carry(self, conversation_id: str, take: Callable[[], Message]) -> AsyncIterator[Message]:
@@ -249,7 +250,7 @@ class Conversations:
         self.check_admission()
         self._admitted += 1
         try:
-            return await self._in_inference(call)
+            return await self._lanes.run(Lane.UPLOAD, call)
         finally:
             self._admitted -= 1
 
@@ -271,7 +272,7 @@ class Conversations:
         began = time.perf_counter()
         try:
             if message.status == "recognizing":
-                message = await self._in_inference(partial(self._recognize, message, way))
+                message = await self._lanes.run(Lane.UPLOAD, partial(self._recognize, message, way))
                 way.updates.put_nowait(message)
             if message.status == "answering":  # a corrected message may have been answered for good
                 for update in await self._in_storage(partial(self._answer, message, way)):
@@ -327,9 +328,6 @@ class Conversations:
 
     async def _in_storage(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._storage, call)
-
-    async def _in_inference(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._inference, call)
 
 
 class Conversation:

@@ -10,6 +10,10 @@
     │   ├── UploadTooLarge       a body with more bytes than are taken
     │   ├── UploadTimeout        a body that does not arrive
     │   ├── CrossSite            another web site asked the browser to send this
+    │   ├── AudioUnannounced     live audio came before its settings
+    │   ├── HalfASample          live audio ended within a sample
+    │   ├── HotwordsPartlyRead   some of the words to expect could not be read
+    │   ├── SessionTooLong       live audio goes on for longer than is taken
     │   ├── NotRetryable         a message that has not failed
     │   │   └── JobNotRetryable  a transcription that neither failed nor was cancelled
     │   ├── JobUnfinished        a transcription whose result is not there yet
@@ -32,7 +36,9 @@
     │   └── ModelUnknown         no model of that name runs here
     ├── Unavailable
     │   ├── Busy                 too many messages are being worked on
+    │   │   └── SessionsFull     too many people are being listened to
     │   ├── ShuttingDown         the server is about to stop
+    │   ├── PortUnavailable      a port that was asked for cannot be opened
     │   └── StoreUnavailable     the database or the disk refused
     │       └── SchemaOutdated   the tables are not those of this release
     ├── AccessRefused            who asks may not do this
@@ -127,6 +133,30 @@ class CrossSite(RequestRefused):
     """Another web site asked the browser to send this; open the page itself."""
 
     code = "cross_site"
+
+
+class AudioUnannounced(RequestRefused):
+    """Live audio came before the settings that say what it is; send those first."""
+
+    code = "audio_unannounced"
+
+
+class HalfASample(RequestRefused):
+    """Live audio ended within a sample: 16-bit PCM has an even number of bytes; the rest of it was recognised."""
+
+    code = "half_a_sample"
+
+
+class HotwordsPartlyRead(RequestRefused):
+    """Some of the words to expect could not be read and are left out; the message says which is the first."""
+
+    code = "hotwords_partly_read"
+
+
+class SessionTooLong(RequestRefused):
+    """Live audio goes on for longer than is taken; begin another session."""
+
+    code = "session_too_long"
 
 
 class NotRetryable(RequestRefused):
@@ -261,10 +291,22 @@ class Busy(Unavailable):
     code = "busy"
 
 
+class SessionsFull(Busy):
+    """Too many people are being listened to; `details["retry_after"]` says in how many seconds to come again."""
+
+    code = "too_many_sessions"
+
+
 class ShuttingDown(Unavailable):
     """The server is about to stop; come again when it has restarted."""
 
     code = "shutting_down"
+
+
+class PortUnavailable(Unavailable):
+    """A port that was asked for cannot be opened; choose another, or look after its certificate."""
+
+    code = "port_unavailable"
 
 
 class StoreUnavailable(Unavailable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,7 @@ from app.api import (
     corrections,
     domains,
     errors,
+    funasr,
     health,
     hotword_trial,
     hotwords,
@@ -33,15 +35,22 @@ from app.api.protection import Protection
 from app.conversation import Conversations, Dialogue, Recognizer
 from app.database import utc_now
 from app.errors import AppError
+from app.funasr_port import funasr_port
 from app.jobs import Jobs
+from app.lanes import Lanes
 from app.limits import Limits
+from app.listening import Listening
 from app.settings import Settings
 from app.store import Clock, Store
 from app.transcriber import Transcriber
 from app.transcriptions import Transcriptions
-from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment, Transcript, open_recognizer
+from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment, Tier, Transcript, open_recognizer
+from asr.decoding import ALL_TIERS
 from asr.errors import ModelError
+from asr.frontend import Samples
 from asr.hotwords import EMPTY
+from asr.streaming import Session
+from asr.vad import VoiceActivityStream
 from bot import BotError, open_dialogues
 
 log = structlog.get_logger(__name__)
@@ -59,6 +68,7 @@ ROUTERS: tuple[tuple[APIRouter, str], ...] = (
     (corrections.router, "hotwords"),
     (openai.router, "transcribe"),
     (transcribe.router, "transcribe"),
+    (funasr.router, "transcribe"),
 )
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -79,6 +89,22 @@ class MissingRecognizer:
     def segments(
         self, audio: Audio, hotwords: HotwordList = EMPTY, *, formatting: Formatting = FORMATTED
     ) -> Iterator[Segment]:
+        """Raise the error that kept the model from being opened."""
+        raise self._error
+
+    def stream(self, *, end_silence: float | None = None) -> VoiceActivityStream:
+        """Raise the error that kept the model from being opened."""
+        raise self._error
+
+    def recognise(
+        self,
+        samples: Samples,
+        *,
+        offset: float = 0.0,
+        hotwords: HotwordList = EMPTY,
+        tiers: frozenset[Tier] = ALL_TIERS,
+        formatting: Formatting = FORMATTED,
+    ) -> Segment | None:
         """Raise the error that kept the model from being opened."""
         raise self._error
 
@@ -123,6 +149,12 @@ def build(
             jobs = Jobs(store.database, store.recordings, clock or utc_now)
             log.info("transcriptions open", interrupted=jobs.fail_interrupted())
             app.state.transcriptions = Transcriptions(jobs, transcriber)
+            app.state.listening = Listening(
+                partial(Session, heard_by),
+                lanes,
+                max_sessions=settings.max_sessions,
+                max_seconds=settings.max_session_seconds,
+            )
             return Conversations(
                 store,
                 heard_by,
@@ -132,21 +164,27 @@ def build(
                     max_seconds=settings.max_audio_seconds,
                     decode_timeout=settings.decode_timeout,
                 ),
-                workers=settings.workers,
+                lanes=lanes,
                 max_waiting=settings.max_waiting,
                 max_text_characters=settings.max_text_characters,
             )
 
+        lanes = app.state.lanes = Lanes(settings.workers)
         try:
             conversations = app.state.conversations = await run_in_threadpool(open_all)
         except (AppError, BotError) as error:
+            lanes.close()
             log.error("cannot start", code=error.code, reason=str(error))
             raise
-        yield
-        await conversations.close(settings.shutdown_timeout)
-        await app.state.transcriptions.close()
-        app.state.transcriber.close()
-        conversations.store.close()
+        try:
+            async with funasr_port(settings, app.state) as app.state.funasr_port:
+                yield
+        finally:
+            await conversations.close(settings.shutdown_timeout)
+            await app.state.transcriptions.close()
+            app.state.transcriber.close()
+            lanes.close()
+            conversations.store.close()
 
     app = FastAPI(
         title="听说 Tingshuo",

@@ -61,6 +61,16 @@ class Settings(BaseSettings):
     """How many pieces of files are recognised at the same time; chat messages go before them."""
     max_record_seconds: float = Field(default=60.0, gt=0)
     """How long the button can be held, in seconds."""
+    max_sessions: int = Field(default=16, ge=1, le=10_000)
+    """How many people may be listened to at the same time before one more is told to come later."""
+    max_session_seconds: float = Field(default=4 * 3600.0, gt=0)
+    """The longest live session, in seconds of audio."""
+    funasr_port: int | None = Field(default=None, ge=0, le=65535)
+    """A port that speaks nothing but FunASR's WebSocket protocol; 10095 is the one its clients expect. Empty: none."""
+    funasr_certificate: Path | None = None
+    """A PEM file with the certificate of that port, which then speaks wss://."""
+    funasr_key: Path | None = None
+    """A PEM file with the key of that certificate; empty when it is in the same file."""
     max_text_characters: int = Field(default=1000, ge=1)
     """The longest typed message taken, in characters."""
     decode_timeout: float = Field(default=30.0, gt=0)

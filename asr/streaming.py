@@ -1,6 +1,6 @@
 """Two passes over live audio: quick drafts while somebody speaks, the offline pipeline when they pause.
 
-A `Session` belongs to one speaker and shares its `Recognizer` with all others:
+A `Session` belongs to one speaker and shares its recogniser with all others:
 
                        speech begins
         WAITING ────────────────────────► SPEAKING ◄─┐ longest piece reached: a Stretch, cut at the best pause;
@@ -28,6 +28,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
 import soxr
@@ -37,13 +38,32 @@ from asr.decoding import ALL_TIERS, Tier
 from asr.errors import SampleRateUnsupported
 from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
-from asr.recognizer import Recognizer
 from asr.transcript import FORMATTED, PLAIN, Formatting, Segment
-from asr.vad import SpeechSpan
+from asr.vad import SpeechSpan, VoiceActivityStream
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 48_000
 _BYTES = 2  # of a sample of 16-bit PCM
 _FULL_SCALE = 32768.0
+
+
+class LiveRecognizer(Protocol):
+    """What finds and recognises the speech of a session; asr.Recognizer is one. Safe to share between threads."""
+
+    def stream(self, *, end_silence: float | None = None) -> VoiceActivityStream:
+        """Begin to find the speech of live audio; see `asr.Recognizer.stream`."""
+        ...
+
+    def recognise(
+        self,
+        samples: Samples,
+        *,
+        offset: float = ...,
+        hotwords: HotwordList = ...,
+        tiers: frozenset[Tier] = ...,
+        formatting: Formatting = ...,
+    ) -> Segment | None:
+        """Recognise one stretch of speech; see `asr.Recognizer.recognise`."""
+        ...
 
 
 class State(Enum):
@@ -103,7 +123,7 @@ class Draft:
 class Session:
     """One speaker's stream of PCM."""
 
-    def __init__(self, recognizer: Recognizer, options: SessionOptions | None = None) -> None:
+    def __init__(self, recognizer: LiveRecognizer, options: SessionOptions | None = None) -> None:
         """Begin to listen.
 
         Raises:
@@ -143,6 +163,11 @@ class Session:
     def number(self) -> int:
         """The number of the stretch that goes on, or of the next one."""
         return self._number
+
+    @property
+    def start(self) -> float | None:
+        """Where the stretch that goes on began, in seconds; None in silence."""
+        return self._vad.start
 
     @property
     def quiet(self) -> bool:

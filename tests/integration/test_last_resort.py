@@ -14,6 +14,7 @@ from app.api import chat as chat_api
 from app.conversation import Conversations
 from app.errors import ShuttingDown
 from app.factory import build
+from app.lanes import Lanes
 from app.settings import Settings
 from app.store import Store
 from asr import AudioLimits
@@ -70,7 +71,8 @@ async def test_a_closing_app_takes_no_new_message_and_leaves_late_ones_for_the_n
     store = Store.open(tmp_path / "data")
     recognizer = GatedRecognizer()
     dialogue = open_dialogues("clinic", store.database.engine)
-    conversations = Conversations(store, recognizer, dialogue, limits=AudioLimits())
+    lanes = Lanes(1)
+    conversations = Conversations(store, recognizer, dialogue, limits=AudioLimits(), lanes=lanes)
     conversation = await conversations.open("anna", (await conversations.start("anna"))[0])
     await conversation.hear(wav())
     with ThreadPoolExecutor(1) as waiter:
@@ -79,6 +81,7 @@ async def test_a_closing_app_takes_no_new_message_and_leaves_late_ones_for_the_n
     with pytest.raises(ShuttingDown):
         await conversation.read("你好")
     recognizer.gate.set()
+    lanes.close()
     assert store.fail_interrupted() == 1
     assert store.messages("anna", conversation.id)[-1].error_code == "interrupted"
 

@@ -140,7 +140,7 @@ def test_less_silence_ends_an_utterance_where_it_is_asked_for(recognizer: Recogn
 
 def test_hotwords_count_in_drafts_and_finals(recognizer: Recognizer, speech: np.ndarray) -> None:
     plain = hear(Session(recognizer), chunks(pcm(speech), 3_200))[0].spoken
-    alike = {"明天上午": "明天商务"}.get(plain)
+    alike = {"明天上午": "明天上五"}.get(plain)
     assert alike, f"the recording is heard as {plain}"
     session = Session(recognizer, SessionOptions(hotwords=parse_strictly(f"{alike} 100")))
 

@@ -78,8 +78,8 @@ def test_the_app_installs_what_it_imports_and_nothing_else() -> None:
     rooms = [ROOT / "app.py", *(path for room in ("app", "asr", "bot") for path in (ROOT / room).rglob("*.py"))]
     imported = imported_packages([path for path in rooms if ROOT / "asr" / "training" not in path.parents])
     installed = {line.partition("==")[0].lower().replace("_", "-") for line in requirement_lines("requirements.txt")}
-    # Found by FastAPI and zoneinfo, which do not bring them; and of wetext only the grammar's files are read.
-    unnamed = {"python-multipart", "tzdata", "wetext"}
+    # Found by FastAPI, uvicorn and zoneinfo, which do not bring them; of wetext only the grammar's files are read.
+    unnamed = {"python-multipart", "tzdata", "websockets", "wetext"}
     assert imported == installed - unnamed
 
 
