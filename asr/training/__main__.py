@@ -12,13 +12,14 @@ from typing import Annotated, ParamSpec
 
 import typer
 
+from asr.errors import AsrError
 from asr.manifests import ManifestUnknown
 from asr.training.checks import LIMITS
 from asr.training.errors import TrainingError
 from asr.training.language import make_language_model
 from asr.training.preparation import HeldOut, Report
 from asr.training.preparation import prepare as prepare_recordings
-from asr.training.recipe import Recipe, Workshop
+from asr.training.runs import Run, open_run
 
 EMBEDDED = Path(__file__).parents[2] / "models" / "embedded" / "paraformer"
 HAS_PROBLEMS = 3
@@ -44,7 +45,7 @@ def _plainly(command: Callable[P, None]) -> Callable[P, None]:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
         try:
             command(*args, **kwargs)
-        except (TrainingError, ManifestUnknown) as error:
+        except (TrainingError, ManifestUnknown, AsrError) as error:
             typer.secho(str(error), fg=typer.colors.RED, err=True)
             raise typer.Exit(1) from error
 
@@ -89,24 +90,24 @@ def _show(report: Report, out: Path) -> None:
 @app.command()
 @_plainly
 def gather(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> None:
-    """Everything before training: unpack, speak, fetch Whisper's weights, build the vocabulary, encode."""
-    _workshop(config, data, work).gather()
+    """Everything before training: lists, vocabulary, weights to start from, features."""
+    open_run(config, data, work).gather()
 
 
 @app.command()
 @_plainly
 def train(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> None:
     """Train, or go on training after a stop; gathers first what is not there yet."""
-    workshop = _workshop(config, data, work)
-    workshop.gather()
-    workshop.train()
+    run = open_run(config, data, work)
+    run.gather()
+    run.train()
 
 
 @app.command()
 @_plainly
 def export(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("work")) -> None:
     """Write the ONNX files, fp32 and int8, unless int8 recognises worse."""
-    _export(_workshop(config, data, work), out)
+    _export(open_run(config, data, work), out)
 
 
 @app.command()
@@ -123,20 +124,16 @@ def language(
 @_plainly
 def run_all(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("work")) -> None:
     """Every step that is not done yet."""
-    workshop = _workshop(config, data, work)
-    workshop.gather()
-    workshop.train()
-    _export(workshop, out)
+    run = open_run(config, data, work)
+    run.gather()
+    run.train()
+    _export(run, out)
 
 
-def _export(workshop: Workshop, out: Path) -> None:
-    for name, rates in workshop.export(out).items():
+def _export(run: Run, out: Path) -> None:
+    for name, rates in run.export(out).items():
         typer.echo(f"{name}: CER {rates['fp32']:.2f} % in fp32, {rates['int8']:.2f} % in int8")
     typer.echo(f"written to {out}")
-
-
-def _workshop(config: Path, data: Path | None, work: Path) -> Workshop:
-    return Workshop(Recipe.read(config), data or config.parent, work)
 
 
 if __name__ == "__main__":

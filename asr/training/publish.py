@@ -15,7 +15,7 @@ import torch
 from rapidfuzz.distance import Levenshtein
 
 from asr.decoding.greedy import decode_greedily
-from asr.engines.onnx_engine import OnnxEngine
+from asr.engines import open_engine
 from asr.frontend import WhisperFrontend
 from asr.scoring import Errors, count_errors
 from asr.training.corpus import Clip
@@ -52,7 +52,7 @@ def stage_embedded(
     config: ExportConfig,
 ) -> tuple[Path, Path]:
     """Write both models of the embedded kind into ``staging``; returns the folders of fp32 and int8."""
-    fp32, int8 = _empty(staging / "fp32"), _empty(staging / "int8")
+    fp32, int8 = empty(staging / "fp32"), empty(staging / "int8")
     export_encoder(encoder, fp32 / "encoder.onnx")
     export_model(model, fp32 / "model.onnx")
     write_description(model.config, vocabulary, fp32)
@@ -85,7 +85,7 @@ def stage_embedded(
 
 def recognise(folder: Path, clips: Sequence[Clip]) -> list[str]:
     """What the acoustic model in ``folder`` alone makes of each clip: the likeliest character of each position."""
-    engine = OnnxEngine(folder)
+    engine = open_engine(folder)
     texts = []
     for clip in clips:
         (heard,) = engine.listen([clip.samples()])
@@ -147,7 +147,8 @@ def _cer(folder: Path, clips: Sequence[Clip]) -> float:
     return 100 * errors.cer
 
 
-def _empty(folder: Path) -> Path:
+def empty(folder: Path) -> Path:
+    """Make a folder, without anything in it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

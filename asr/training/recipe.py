@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from asr.training import whisper
 from asr.training.batches import CachedSpeech, HeldOutSet, LiveHeldOut, LiveSpeech
@@ -61,18 +60,6 @@ class Recipe:
     """Fields of TrainConfig but for ``loss``."""
     export: dict[str, Any] = field(default_factory=dict)
     """Fields of ExportConfig."""
-
-    @classmethod
-    def read(cls, path: Path) -> Recipe:
-        """Read a YAML file.
-
-        Raises:
-            ConfigInvalid: it is no YAML, has an unknown key or lacks one; the message names it.
-        """
-        try:
-            return cls.from_settings(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (TypeError, ValueError, yaml.YAMLError) as error:
-            raise ConfigInvalid(f"{path}: {error}") from None
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Recipe:

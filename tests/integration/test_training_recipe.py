@@ -31,6 +31,7 @@ from asr.training.export import EncoderGraph
 from asr.training.features import FeatureSet
 from asr.training.publish import verify
 from asr.training.recipe import Recipe, Workshop
+from asr.training.runs import open_run
 from asr.training.starting import read_start
 from asr.training.whisper import WhisperEncoder
 
@@ -254,10 +255,10 @@ def test_a_recipe_with_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None
     path = tmp_path / "recipe.yaml"
     path.write_text("speech: [a.jsonl]\nheld_out: {}\ntext: {}\nepochs: 3\n", encoding="utf-8")
     with pytest.raises(ConfigInvalid, match="epochs"):
-        Recipe.read(path)
+        open_run(path, None, tmp_path)
     path.write_text("speech: [a.jsonl]\nheld_out: {}\nloss: {mwerr: 1}\n", encoding="utf-8")
     with pytest.raises(ConfigInvalid, match="mwerr"):
-        Recipe.read(path)
+        open_run(path, None, tmp_path)
 
 
 def test_an_encoder_made_ready_for_int8_computes_the_same(encoder: WhisperEncoder) -> None:
