@@ -23,6 +23,15 @@ def readings(character: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found[0]))[:2] if found else ()
 
 
+@lru_cache(maxsize=16384)
+def toned_readings(character: str) -> tuple[str, ...]:
+    """Return the syllables of a character with their tones (`hao3`, neutral 5), none for what is not Chinese."""
+    if len(character) != 1 or character.isascii():
+        return ()
+    found = pinyin(character, style=Style.TONE3, heteronym=True, errors="ignore", neutral_tone_with_five=True)
+    return tuple(dict.fromkeys(found[0])) if found else ()
+
+
 def syllables(word: str) -> tuple[str, ...] | None:
     """Return one toneless syllable for each character of `word`, read in context; None when one has no sound."""
     if not all(readings(character) for character in word):

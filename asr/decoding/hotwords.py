@@ -91,11 +91,8 @@ class HotwordDecoder:
         Returns:
             The tokens in order of time, and which hotwords were put where something else stood without them.
         """
-        ranked = rank(posteriors, self._units)
-        told = posteriors
-        if self._language:
-            told = self._language.rescore(ranked, posteriors)
-            ranked = rank(told, self._units)
+        told = self._language.rescore(posteriors) if self._language else posteriors
+        ranked = rank(told, self._units)
         tokens = tokens_of(ranked, told, self._units, offset=offset)
         if not hotwords or not tokens:
             return tokens, ()

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from asr.errors import ModelInvalid
-from asr.lm.ngram import WORD_BITS, NgramModel, Order
+from asr.lm.ngram import START, WORD_BITS, NgramModel, Order
 
 _LN10 = math.log(10.0)
+_NEVER = -99.0 * _LN10  # SRILM's way to write the logarithm of 0
 
 
 def read_arpa(path: Path, keep: Callable[[str], bool] = lambda word: True) -> NgramModel:
@@ -90,7 +91,8 @@ def _read(lines: Iterator[tuple[int, str]], keep: Callable[[str], bool]) -> Ngra
             score, words, backoff = _ngram(number, line, length)
             if rows is None:
                 if keep(words[0]):
-                    unigrams.append((score, backoff, words[0]))
+                    # KenLM gives the beginning of a sentence, which no text can hold, the probability 1.
+                    unigrams.append((_NEVER if words[0] == START else score, backoff, words[0]))
             else:
                 _add(rows, ids, score, words, backoff)
     else:

@@ -11,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.decoding import HotwordDecoder, WordRescorer, decode_greedily
-from asr.decoding.greedy import rank
 from asr.decoding.words import LanguageSettings
 from asr.hotwords import parse_strictly
 from asr.lm import NgramModel, read_arpa
 from asr.posteriors import Posteriors
 
 UNITS = ("<blank>", "设", "涉", "定", "度", "多", "x")
-ALL = LanguageSettings(weight=0.7, width=1000, margin=1e9)
+ALL = LanguageSettings(weight=0.7, sound=0.0, width=1000, margin=1e9)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +68,7 @@ def test_a_candidates_share_is_that_of_all_texts_that_hold_it(model: NgramModel,
     scores[:, 0] = -20  # blank is never the best: every position is text
     log_probs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
     posteriors = Posteriors(log_probs.astype(np.float32), np.zeros((length, 2), np.float32))
-    told = WordRescorer(model, UNITS, ALL).rescore(rank(posteriors, UNITS), posteriors)
+    told = WordRescorer(model, UNITS, ALL).rescore(posteriors)
     expected = shares_by_trying_all(posteriors, model)
     assert np.exp(told.log_probs[:, 1:]) == pytest.approx(expected[:, 1:], abs=1e-4)
 
@@ -89,18 +88,27 @@ def test_what_the_acoustic_model_is_sure_of_stays(model: NgramModel) -> None:
     assert "".join(token.text for token in told) == "涉定多"
 
 
+def test_characters_that_sound_the_same_are_all_looked_at(model: NgramModel) -> None:
+    # 涉 and 设 are both she4: the acoustic model has all but ruled out the one that makes a word.
+    posteriors = heard({"涉": 0.9989, "设": 1e-4}, {"定": 0.99}, {"度": 0.99})
+    by_letter = WordRescorer(model, UNITS, LanguageSettings(sound=0.0)).rescore(posteriors)
+    by_sound = WordRescorer(model, UNITS, LanguageSettings(sound=0.8)).rescore(posteriors)
+    assert UNITS[int(by_letter.log_probs[0].argmax())] == "涉"
+    assert UNITS[int(by_sound.log_probs[0].argmax())] == "设"
+
+
 def test_units_that_the_language_model_cannot_spell_stay(model: NgramModel) -> None:
-    posteriors = heard({"x": 0.9}, {"x": 0.9})
+    posteriors = heard({"x": 0.99}, {"x": 0.99})
     told, _ = HotwordDecoder(UNITS, language=WordRescorer(model, UNITS)).decode(posteriors)
     assert [token.text for token in told] == ["x", "x"]
 
 
 def test_positions_without_text_are_left_alone(model: NgramModel) -> None:
     posteriors = heard({"设": 0.9}, {"<blank>": 0.9}, {"定": 0.9})
-    told = WordRescorer(model, UNITS).rescore(rank(posteriors, UNITS), posteriors)
+    told = WordRescorer(model, UNITS).rescore(posteriors)
     assert (told.log_probs[1] == posteriors.log_probs[1]).all()
     nothing = heard({"<blank>": 0.9})
-    assert WordRescorer(model, UNITS).rescore(rank(nothing, UNITS), nothing) is nothing
+    assert WordRescorer(model, UNITS).rescore(nothing) is nothing
 
 
 def test_a_hotword_needs_no_help_of_the_language_model(model: NgramModel) -> None:
