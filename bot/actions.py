@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.decision import ActionCall
 from bot.domain import Domain
 from bot.errors import ActionFailed, ActionUnknown
-from bot.records import Found, Records
+from bot.found import Found
+from bot.records import CheckPlace, Records
 
 _log = logging.getLogger(__name__)
 
@@ -50,19 +51,29 @@ class ActionRunner:
     def _look_up(self, call: ActionCall, now: datetime) -> list[Found]:
         slot = self._domain.slots[call.slot]
         match = {name: call.values[name] for name in slot.match if name in call.values}
+        if slot.schedule:
+            return self._records.schedules.find(slot.schedule, match, now)
         return self._records.find(slot.record, match, now)
+
+    def _place(self, call: ActionCall) -> CheckPlace | None:
+        """Return what sees to it that the place the task has chosen is still free."""
+        slot = self._domain.schedule_slot(call.task)
+        if slot not in call.values:
+            return None
+        schedule = self._domain.slots[slot].schedule
+        return lambda connection: self._records.schedules.check(connection, call.values[slot], schedule)
 
     def _act(self, call: ActionCall, now: datetime) -> list[Found]:
         action = self._domain.actions[call.action]
         record = action.record
         if action.do == "add":
-            self._records.add(record, call.key, call.values, now, (action.items, call.items))
+            self._records.add(record, call.key, call.values, now, (action.items, call.items), self._place(call))
         elif action.do == "find":
             return self._records.find(record, {name: call.values[name] for name in action.match}, now)
         else:
             row = call.values[self._domain.record_slot(call.task, record)]
             if action.do == "change":
-                self._records.change(record, row, {name: call.values[name] for name in action.set})
+                self._records.change(record, row, {name: call.values[name] for name in action.set}, self._place(call))
             else:
                 self._records.cancel(record, row, now)
         return []

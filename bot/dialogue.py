@@ -16,7 +16,7 @@ from bot.actions import ActionRunner
 from bot.decision import Decision
 from bot.domain import Domain
 from bot.domain_file import load_domain
-from bot.errors import ActionFailed
+from bot.errors import ActionFailed, PlaceTaken
 from bot.lexicon import lexicon
 from bot.nlu import Nlu
 from bot.policy import Policy
@@ -73,14 +73,17 @@ class Dialogue:
         asked = state.question.slot if state.question and state.question.kind != "summary" else ""
         decision = self._policy.decide(state, self._nlu.understand(utterance, asked, now))
         done: list[str] = []
-        while decision.run is not None:  # a look-up may be followed by another, of the task that is returned to
+        while (run := decision.run) is not None:  # a look-up may be followed by another, of the task returned to
             try:
-                found = self._actions.run(decision.run, now)
+                found = self._actions.run(run, now)
+            except PlaceTaken:
+                decision = self._policy.taken(decision, now)
             except ActionFailed:
-                _log.exception("action %s failed", decision.run.action or decision.run.slot)
+                _log.exception("action %s failed", run.action or run.slot)
                 return _reply(self._policy.failed(decision, now), *done)
-            done += filter(None, [decision.run.action])
-            decision = self._policy.finish(decision, found, now)
+            else:
+                done += filter(None, [run.action])
+                decision = self._policy.finish(decision, found, now)
         return _reply(decision, *done)
 
     def lexicon(self, state: DialogueState) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bot.slots.model import Slot, Strict, Variants, check_placeholders, placeholders
 from bot.words import Words
@@ -50,6 +50,8 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "back_to": frozenset({"task"}),
     "which_record": frozenset(),
     "none_found": frozenset({"task"}),
+    "none_free": frozenset(),
+    "place_taken": frozenset(),
     "item_added": frozenset({"number", "item"}),
     "item_changed": frozenset({"number", "item"}),
     "item_removed": frozenset({"number", "item"}),
@@ -98,6 +100,38 @@ class Record(Strict):
     show: str
     day: str = ""
     part_of: str = ""
+
+
+class Timetable(BaseModel):
+    """One line of a schedule: its slots, the `days` of the week (一三五), how many `places`, and a `note` to show."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    days: str = Field(default="一二三四五六日", pattern="^[一二三四五六日]+$")
+    places: int = Field(ge=0)
+    note: str = ""
+
+    def columns(self) -> dict[str, str | int]:
+        """Return the values of all columns."""
+        return self.model_dump()
+
+
+class Schedule(Strict):
+    """Who or what can be booked when: a weekly timetable, less what is `booked` in a record.
+
+    A place is told by `slots` (of type choice) and the day in the slot `date`. When there is none that day, others
+    are offered up to `ahead` days from now; they may differ in the `flexible` slots, the first of them rather than the
+    last. `show` reads a place out: it may
+    hold the slots, {left} and {note}.
+    """
+
+    slots: list[str] = Field(min_length=1)
+    date: str
+    booked: str
+    show: str
+    flexible: list[str] = Field(min_length=1)
+    ahead: int = Field(default=14, ge=1, le=90)
+    rows: list[Timetable] = Field(min_length=1)
 
 
 class Action(Strict):
@@ -225,6 +259,7 @@ class Domain(Strict):
     slots: dict[Name, Slot] = Field(min_length=1)
     tasks: dict[Name, Task] = Field(min_length=1)
     records: dict[Name, Record] = Field(default_factory=dict)
+    schedules: dict[Name, Schedule] = Field(default_factory=dict)
     actions: dict[Name, Action]
     intents: dict[Name, Intent]
     phrases: dict[Name, Variants]
@@ -292,11 +327,38 @@ class Domain(Strict):
                     raise ValueError(f"actions.{name}.items: write `part_of: {action.record}` in that record")
             for slot in (*action.match, *action.set):
                 _check_known(f"actions.{name}", slot, dict.fromkeys(self.records[action.record].slots))
+        for name, schedule in self.schedules.items():
+            self._check_schedule(f"schedules.{name}", schedule)
         for name, slot_model in self.slots.items():
             if slot_model.type == "record":
-                _check_known(f"slots.{name}.record", slot_model.record, self.records)
-                for slot in slot_model.match:
-                    _check_known(f"slots.{name}.match", slot, dict.fromkeys(self.records[slot_model.record].slots))
+                columns = self._columns(f"slots.{name}", slot_model)
+                for slot in (*slot_model.match, *slot_model.fills):
+                    _check_known(f"slots.{name}", slot, columns)
+
+    def _columns(self, where: str, slot: Slot) -> Mapping[str, object]:
+        if slot.record:
+            _check_known(f"{where}.record", slot.record, self.records)
+            return dict.fromkeys(self.records[slot.record].slots)
+        _check_known(f"{where}.schedule", slot.schedule, self.schedules)
+        schedule = self.schedules[slot.schedule]
+        if schedule.date not in slot.match:
+            raise ValueError(f"{where}.match: a place is looked for on a day; add {schedule.date}")
+        return dict.fromkeys([*schedule.slots, schedule.date])
+
+    def _check_schedule(self, where: str, schedule: Schedule) -> None:
+        _check_known(f"{where}.booked", schedule.booked, self.records)
+        for slot in (*schedule.slots, schedule.date):
+            _check_known(where, slot, self.slots)
+        for slot in (schedule.date, *schedule.flexible):
+            _check_known(where, slot, dict.fromkeys([*schedule.slots, schedule.date]))
+        check_placeholders(schedule.show, {*schedule.slots, schedule.date, "left", "note"}, f"{where}.show")
+        for number, row in enumerate(schedule.rows):
+            columns = row.columns()
+            for slot in schedule.slots:
+                values = {value.value: value for value in self.slots[slot].values}
+                _check_known(f"{where}.rows.{number}.{slot}", str(columns.pop(slot, "")), values)
+            for name in columns.keys() - set(Timetable.model_fields):
+                raise ValueError(f"{where}.rows.{number}: there is no column {name!r}; remove it")
 
     def _check_list(self, name: str, task: Task) -> None:
         where = f"tasks.{name}.items"
@@ -328,6 +390,10 @@ class Domain(Strict):
                 for value in values if listed else ():
                     _check_known(f"{where}.when.{slot}", value, listed)
             earlier[step.slot] = step
+
+    def schedule_slot(self, task: str) -> str:
+        """Return the slot of a task that chooses a place of a schedule, "" when it has none."""
+        return next((name for name in self.tasks[task].names if self.slots[name].schedule), "")
 
     def record_slot(self, task: str, record: str) -> str:
         """Return the slot of a task that chooses a record of this kind, "" when it has none."""

@@ -9,6 +9,7 @@
     │   └── StateTooNew          a later version of this program wrote it
     └── ActionError              what the user asked for could not be done
         ├── ActionUnknown        the domain names an action that does not exist
+        ├── PlaceTaken           somebody else was faster
         └── ActionFailed         the database or the service refused
 
 `Dialogue.respond` raises none of these for anything a user says: a failed action becomes a reply. They are for
@@ -82,6 +83,12 @@ class ActionUnknown(ActionError):
     """The domain names an action that the bot does not have; the message lists the ones there are."""
 
     code = "action_unknown"
+
+
+class PlaceTaken(ActionError):
+    """The last place has been taken since it was offered; nothing was stored, and others are offered."""
+
+    code = "place_taken"
 
 
 class ActionFailed(ActionError):

@@ -19,7 +19,7 @@ from bot.slots.record import find_place
 from bot.turn import Utterance
 
 _LABEL_SCORE = 0.9
-_CUED, _ASKED = 0.3, 0.1
+_CUED, _ASKED, _UNUSABLE = 0.3, 0.1, 0.5
 _WHOLE = 0.9
 
 
@@ -122,7 +122,9 @@ class Nlu:
         cued = cues is not None and (
             cues[0].search(heard.text[: mention.start]) or cues[1].match(heard.text[mention.end :])
         )
-        return replace(mention, gain=mention.gain + (_CUED if cued else 0.0) + (_ASKED if mention.slot == asked else 0))
+        gain = mention.gain + (_CUED if cued else 0.0) + (_ASKED if mention.slot == asked else 0.0)
+        # what cannot be used explains less than what can: 2026-11-24 is no telephone number of eight digits
+        return replace(mention, gain=gain - (_UNUSABLE if mention.problem and mention.slot != asked else 0.0))
 
     def _with_bare_name(
         self,

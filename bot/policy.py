@@ -13,8 +13,8 @@ from datetime import datetime
 from bot.course import Course
 from bot.decision import Decision
 from bot.domain import Domain
+from bot.found import Found
 from bot.nlu import Understanding
-from bot.records import Found
 from bot.rules.items import correct_item, end_items, remove_item
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
 from bot.rules.records import choose_record, offer
@@ -84,6 +84,16 @@ class Policy:
         if turn.frame is not None:
             turn.say("action_failed", task=self._domain.tasks[turn.frame.task].title)
         return turn.end(put=False).remembered()
+
+    def taken(self, decision: Decision, now: datetime) -> Decision:
+        """Return what follows when somebody else took the place that was chosen: others are looked for."""
+        turn = self._after(decision, now)
+        frame = turn.frame
+        if frame is None:
+            return turn.end()
+        turn.frame = replace(frame.without(self._domain.schedule_slot(frame.task)), options=())
+        turn.say("place_taken")
+        return turn.advance()
 
     def _after(self, decision: Decision, now: datetime) -> Course:
         turn = Course(self._domain, self._wording, decision.state, Understanding.of_nothing(now))

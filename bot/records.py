@@ -6,29 +6,41 @@ there already. A row that is cancelled stays, with the time of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Column, Date, DateTime, Engine, ForeignKey, Integer, MetaData, String, Table, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    inspect,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateColumn
 
 from bot.domain import Domain
-
-
-@dataclass(frozen=True)
-class Found:
-    """A row: its number, and its values in the form that slots have."""
-
-    id: str
-    values: Mapping[str, str]
-
+from bot.found import Found
+from bot.phonetics import folded, syllables
+from bot.schedules import Schedules
 
 Parts = tuple[str, Sequence[Mapping[str, str]]]
 """The rows that belong to another one: their record ("" for none) and the values of each."""
+
+NO_PARTS: Parts = ("", ())
+
+
+CheckPlace = Callable[[Connection], None]
+"""Raises PlaceTaken when what was written takes a place that is not there."""
 
 
 class Records:
@@ -39,6 +51,8 @@ class Records:
         self._engine = engine
         self._metadata = MetaData()
         self._tables = {name: _table(name, domain, self._metadata) for name in domain.records}
+        self._people = {name: slot.type == "person" for name, slot in domain.slots.items()}
+        self.schedules = Schedules(domain, engine, self._metadata, self._table)
         self._days = {name: record.day for name, record in domain.records.items()}
         self._ready = False
         self._lock = Lock()
@@ -51,9 +65,18 @@ class Records:
             self._metadata.create_all(self._engine)
             for table in self._tables.values():
                 self._add_missing_columns(table)
+            self.schedules.fill()
             self._ready = True
 
-    def add(self, record: str, key: str, values: Mapping[str, str], now: datetime, parts: Parts = ("", ())) -> None:
+    def add(
+        self,
+        record: str,
+        key: str,
+        values: Mapping[str, str],
+        now: datetime,
+        parts: Parts = NO_PARTS,
+        check: CheckPlace | None = None,
+    ) -> None:
         """Write a row and its `parts`, unless there is one with this key: the same confirmation, sent twice."""
         table, (part, entries) = self._table(record), parts
         with self._engine.connect() as connection:
@@ -64,6 +87,8 @@ class Records:
                     lines = self._tables[part]
                     own = {"key": f"{key}-{number}", "created_at": now, record: written}
                     connection.execute(lines.insert().values(**own, **_row(lines, entry)))
+                if check is not None:
+                    check(connection)
                 connection.commit()
             except IntegrityError:
                 connection.rollback()
@@ -75,18 +100,24 @@ class Records:
         table, day = self._table(record), self._days[record]
         query = table.select().where(table.c.cancelled_at.is_(None))
         for name, value in match.items():
-            query = query.where(table.c[name] == _stored(table, name, value))
+            if not self._people[name]:
+                query = query.where(table.c[name] == _stored(table, name, value))
         if day:
             query = query.where(table.c[day] >= now.date()).order_by(table.c[day])
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(table.c.id)).mappings().all()
-        return [Found(str(row["id"]), _read(row)) for row in rows]
+        # Nobody can hear how a name is written: one that sounds the same is the same.
+        names = {name: _sound(value) for name, value in match.items() if self._people[name]}
+        same = [row for row in rows if all(_sound(row[name] or "") == sound for name, sound in names.items())]
+        return [Found(str(row["id"]), _read(row)) for row in same]
 
-    def change(self, record: str, row: str, values: Mapping[str, str]) -> None:
+    def change(self, record: str, row: str, values: Mapping[str, str], check: CheckPlace | None = None) -> None:
         """Give a row new values."""
         table = self._table(record)
         with self._engine.begin() as connection:
             connection.execute(table.update().where(table.c.id == int(row)).values(**_row(table, values)))
+            if check is not None:
+                check(connection)
 
     def cancel(self, record: str, row: str, now: datetime) -> None:
         """Mark a row as cancelled; once it is, the first time stays."""
@@ -132,6 +163,10 @@ def _stored(table: Table, name: str, value: str) -> date | int | str:
     return (
         date.fromisoformat(value) if isinstance(column, Date) else int(value) if isinstance(column, Integer) else value
     )
+
+
+def _sound(name: str) -> tuple[str, ...]:
+    return tuple(folded(syllable) for syllable in syllables(name))
 
 
 def _row(table: Table, values: Mapping[str, str]) -> dict[str, date | int | str]:

@@ -8,8 +8,10 @@ the bot's questions from the goal.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from random import Random
 
 from bot.dialogue import Dialogue
@@ -74,7 +76,8 @@ def plan_from_script(played: Played, domain: Domain, random: Random) -> Plan | N
     done = last + 1 < len(played.replies) and played.replies[last + 1].actions
     if frame is None or not _can_stand_alone(domain, frame.task) or (last + 1 < len(played.replies) and not done):
         return None
-    words = sample_words(domain, frame.task, random) | {name: slot.said for name, slot in frame.slots.items()}
+    said = {name: slot.said for name, slot in frame.slots.items() if domain.slots[name].type != "record"}
+    words = sample_words(domain, frame.task, random) | said
     turns = tuple(turn.utterance.text for turn in played.script.turns)
     stands = tuple(_stand(reply.state) for reply in played.replies[: len(turns)])
     return Plan(played.script.name, Goal(frame.task, words, {}), turns, stands)
@@ -118,6 +121,11 @@ def _words(slot: Slot, random: Random) -> str:
         return random.choice([*advised, *slot.buttons] or [slot.label])
     value = random.choice([value for value in slot.values if not value.refuse])
     return random.choice([value.value, *value.synonyms])
+
+
+def _aloud(slot: Slot, value: str) -> str:
+    """Return a normalised value as somebody says it."""
+    return f"{date.fromisoformat(value):%m月%d号}" if slot.type == "date" else value
 
 
 def converse(plan: Plan, dialogue: Dialogue, hearing: Hearing) -> Outcome:
@@ -186,8 +194,18 @@ def clean_goals(plans: Iterable[Plan], open_dialogue: Callable[[], Dialogue]) ->
     """Hold every dialogue on clean text; what it came to is what the user wants when the text is noisy."""
     result = []
     for plan in plans:
-        outcome = converse(plan, open_dialogue(), lambda text: text)
-        values = {name: slot.value for name, slot in outcome.frame.slots.items()} if outcome.frame else {}
-        goal = Goal(plan.goal.task, plan.goal.words, values)
+        dialogue = open_dialogue()
+        domain = dialogue.domain
+        outcome = converse(plan, dialogue, lambda text: text)
+        slots = outcome.frame.slots if outcome.frame else {}
+        values = {name: slot.value for name, slot in slots.items()}
+        # what a choice brought with it was said in no words of its own
+        said = Counter(slot.said for slot in slots.values())
+        words = {
+            name: slot.said if said[slot.said] == 1 else _aloud(domain.slots[name], slot.value)
+            for name, slot in slots.items()
+            if domain.slots[name].type != "record"
+        }
+        goal = Goal(plan.goal.task, {**plan.goal.words, **words}, values)
         result.append((Plan(plan.name, goal, plan.turns, plan.stands, outcome.turns), outcome))
     return result

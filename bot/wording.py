@@ -84,6 +84,12 @@ class Wording:
         labels = tuple(self._domain.slots[name].label for name in used)
         return Table(items.label, labels, tuple(tuple(row.get(name, "") for name in used) for row in rows))
 
+    def place(self, name: str, values: Mapping[str, str], today: date) -> str:
+        """Return a free place of a schedule in words."""
+        schedule = self._domain.schedules[name]
+        known = {slot: self.value(slot, values[slot], today) for slot in (*schedule.slots, schedule.date)}
+        return schedule.show.format_map({**known, "left": values["left"], "note": values["note"]})
+
     def record(self, name: str, values: Mapping[str, str], today: date) -> str:
         """Return a record in words."""
         record = self._domain.records[name]

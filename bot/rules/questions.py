@@ -59,6 +59,8 @@ def yes_or_no(turn: Course) -> Decision | None:
     if answer not in ("affirm", "deny"):
         return None
     turn.understood()
+    if frame is not None and question is None:
+        return turn.advance()  # what failed is tried again
     if frame is None or question is None:
         turn.say("nothing_to_confirm" if answer == "affirm" else "nothing_to_cancel")
         return turn.end()

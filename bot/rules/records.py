@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.course import Course
 from bot.decision import Decision
-from bot.records import Found
+from bot.found import Found
 from bot.slots.record import LAST
 from bot.state import Frame, Option, Question, SlotValue
 
@@ -38,6 +38,8 @@ def offer(turn: Course, slot: str, found: Sequence[Found]) -> Decision:
     frame = turn.frame
     if frame is None:
         return turn.end()
+    if turn.domain.slots[slot].schedule:
+        return _offer_places(turn, frame, slot, found)
     if not found:
         none = turn.domain.slots[slot].none
         if none:
@@ -49,6 +51,29 @@ def offer(turn: Course, slot: str, found: Sequence[Found]) -> Decision:
     options = tuple(Option(one.id, text, one.values) for one, text in zip(found, shown, strict=True))[:MOST]
     if len(options) == 1:
         _choose(turn, frame, slot, options[0])
+        return turn.advance()
+    turn.frame = replace(frame, options=options)
+    return turn.ask(Question("slot", slot))
+
+
+def _offer_places(turn: Course, frame: Frame, slot: str, found: Sequence[Found]) -> Decision:
+    """Take the only free place, list several, or, when none is as wanted, those that come nearest."""
+    model = turn.domain.slots[slot]
+    shown = [turn.wording.place(model.schedule, one.values, turn.today) for one in found]
+    options = tuple(Option(one.id, text, one.values) for one, text in zip(found, shown, strict=True))[:MOST]
+    wanted = {name: frame.slots[name].value for name in model.match if name in frame.slots}
+    exact = all(one.values.get(name) == value for one in found for name, value in wanted.items())
+    if len(options) == 1 and exact:
+        _choose(turn, frame, slot, options[0])
+        return turn.advance()
+    if not exact or not found:
+        if model.none:
+            turn.say_text(model.none)
+        else:
+            turn.say("none_free")
+    if not found:
+        day = turn.domain.schedules[model.schedule].date
+        turn.frame = frame.without(day)
         return turn.advance()
     turn.frame = replace(frame, options=options)
     return turn.ask(Question("slot", slot))
@@ -72,5 +97,9 @@ def _left(turn: Course, frame: Frame, slot: str) -> list[Option] | None:
 
 
 def _choose(turn: Course, frame: Frame, slot: str, option: Option) -> None:
-    chosen = SlotValue(option.id, option.shown)
-    turn.frame = replace(frame, slots={**frame.slots, slot: chosen}, options=())
+    chosen = {slot: SlotValue(option.id, option.shown)}
+    for name in turn.domain.slots[slot].fills:
+        known = frame.slots.get(name)
+        if name in option.values and (known is None or known.value != option.values[name]):
+            chosen[name] = SlotValue(option.values[name], option.shown)
+    turn.frame = replace(frame, slots={**frame.slots, **chosen}, options=())

@@ -131,12 +131,22 @@ def _task_of_values(turn: Course) -> str:
 
 
 def _without_other_records(turn: Course, filling: Filling) -> Frame:
-    """Return the frame without a record that was found by a value which has changed since."""
+    """Return the frame without a record that was found by a value which has changed since.
+
+    What it brought with it and nobody asked for goes, too: another half day may have another doctor.
+    """
     frame = filling.frame
     changed = {*filling.filled, *filling.changed, *filling.emptied}
+    unasked = {step.slot for step in turn.domain.tasks[frame.task].slots if step.need == "optional"}
     for name in turn.domain.tasks[frame.task].names:
-        if changed & set(turn.domain.slots[name].match):
-            frame = replace(frame.without(name), options=())
+        slot = turn.domain.slots[name]
+        if not changed & set(slot.match):
+            continue
+        chosen = frame.slots.get(name)
+        for other in (unasked & set(slot.fills)) - changed:
+            if chosen and other in frame.slots and frame.slots[other].said == chosen.said:
+                frame = frame.without(other)
+        frame = replace(frame.without(name), options=())
     return frame
 
 

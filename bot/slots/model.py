@@ -39,6 +39,8 @@ _OF_TYPE: dict[str, frozenset[str]] = {
     "longest": frozenset({"text"}),
     "pattern": frozenset({"pattern"}),
     "record": frozenset({"record"}),
+    "schedule": frozenset({"record"}),
+    "fills": frozenset({"record"}),
     "match": frozenset({"record"}),
     "none": frozenset({"record"}),
     "reader": frozenset({"custom"}),
@@ -49,7 +51,6 @@ _NEEDED: dict[str, tuple[str, str]] = {
     "choice": ("values", "list at least one"),
     "measure": ("units", "write the names of the unit that sizes are kept in, like [厘米, 公分]"),
     "pattern": ("pattern", "write a regular expression for the whole value"),
-    "record": ("record", "name one of the domain's `records:`"),
     "custom": ("reader", "write the reader as package.module:Class"),
 }
 
@@ -97,7 +98,8 @@ class Slot(Strict):
     (number), `units` and `converts` (measure: the names of the unit that values are kept in, and what others are in it,
     like {毫米: 0.1}), `longest` (text, in characters), `pattern` (pattern: a regular expression for the whole value,
     in small letters), `record`, `match` and `none` (record: which table, the slots whose values its rows must have,
-    and what is said when there is none), `reader` (custom: `package.module:Class`, called with the slot's name, a
+    and what is said when there is none; `schedule` instead looks for free places; `fills` are other slots that get
+    their values from the one that was chosen), `reader` (custom: `package.module:Class`, called with the slot's name, a
     SlotReader).
     """
 
@@ -122,12 +124,16 @@ class Slot(Strict):
     longest: int | None = Field(default=None, ge=1)
     pattern: str = ""
     record: str = ""
+    schedule: str = ""
+    fills: list[str] = []
     match: list[str] = []
     none: str = ""
     reader: str = ""
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
+        if self.type == "record" and bool(self.record) == bool(self.schedule):
+            raise ValueError("a slot of type record needs either `record:` or `schedule:`; name one of the domain's")
         if self.type in _NEEDED and not getattr(self, _NEEDED[self.type][0]):
             key, remedy = _NEEDED[self.type]
             raise ValueError(f"a slot of type {self.type} needs `{key}:`; {remedy}")

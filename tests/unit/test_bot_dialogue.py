@@ -85,17 +85,30 @@ def test_the_same_confirmation_sent_twice_books_once(dialogue: Dialogue, engine:
     assert len(appointments(engine)) == 1
 
 
-def test_a_failed_booking_keeps_what_was_said_and_can_be_tried_again(tmp_path: Path) -> None:
-    folder = tmp_path / "bookings.db"
+def test_a_failed_booking_keeps_what_was_said_and_can_be_tried_again(dialogue: Dialogue, tmp_path: Path) -> None:
+    summary = say(dialogue, ALL_AT_ONCE)
+    folder = tmp_path / "later.db"
     folder.mkdir()  # a folder where the database should be: SQLite cannot open it
     failing = dialogue_on(create_engine(f"sqlite:///{folder}"))
-    failed = say(failing, ALL_AT_ONCE, "确认")
+    failed = say(failing, "确认", reply=summary)
     assert failed.actions == ()
     assert "没有成功" in failed.texts[0]
     assert failed.state.frame is not None
     assert failed.state.frame.slots["patient"].value == "王小明"
     folder.rmdir()
     assert say(failing, "确认", reply=failed).actions == ("book_appointment",)
+
+
+def test_a_look_up_that_failed_is_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "later.db"
+    folder.mkdir()
+    failing = dialogue_on(create_engine(f"sqlite:///{folder}"))
+    failed = say(failing, ALL_AT_ONCE)
+    assert "没有成功" in failed.texts[0]
+    folder.rmdir()
+    tried = say(failing, "确认", reply=failed)
+    assert tried.state.question is not None
+    assert tried.state.question.kind == "summary"
 
 
 def test_the_database_gets_its_folder(tmp_path: Path) -> None:
@@ -241,7 +254,7 @@ def test_two_confirmations_at_the_same_moment_book_once(dialogue: Dialogue, engi
 
 
 def test_a_cancelled_appointment_stays_in_the_database_with_its_time(dialogue: Dialogue, engine: Engine) -> None:
-    say(dialogue, ALL_AT_ONCE, "确认", "我要退号", "13800138000", "确认")
+    say(dialogue, ALL_AT_ONCE, "确认", "我要退号", "王小明 13800138000", "确认")
     (row,) = appointments(engine)
     assert str(row.cancelled_at).startswith("2026-11-21 09:00")
 
@@ -267,18 +280,18 @@ def test_a_state_of_the_time_before_there_were_several_tasks_is_taken_up(dialogu
 
 
 def test_a_list_of_records_goes_to_json_and_back(dialogue: Dialogue) -> None:
-    listed = say(dialogue, ALL_AT_ONCE, "确认", "再挂一个号", "明天上午骨科", "李娜", "13800138000", "确认", "退号")
-    listed = say(dialogue, "13800138000", reply=listed)
+    listed = say(dialogue, ALL_AT_ONCE, "确认", "再挂一个号", "明天上午骨科", "王小明", "13800138000", "确认", "退号")
+    listed = say(dialogue, "王小明 13800138000", reply=listed)
     assert [button.text for button in listed.quick_replies] == ["第一个", "第二个"]
     assert DialogueState.from_dict(json.loads(json.dumps(listed.state.to_dict()))) == listed.state
 
 
 def test_a_state_that_speaks_of_what_the_domain_has_lost_begins_anew(dialogue: Dialogue) -> None:
     state = say(dialogue, "挂骨科").state
-    frame = Frame("book_appointment", "key-1", {"doctor": SlotValue("华佗")})
+    frame = Frame("book_appointment", "key-1", {"surgeon": SlotValue("华佗")})
     for stale in (
         replace(state, frames=(frame,)),
-        replace(state, question=Question("slot", "doctor")),
+        replace(state, question=Question("slot", "surgeon")),
         replace(state, frames=(Frame("operate", "key-2"),)),
     ):
         reply = dialogue.respond(Utterance("挂眼科"), stale)
