@@ -20,7 +20,6 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import BinaryIO, Protocol, TypeVar
 
@@ -31,10 +30,12 @@ from app.errors import AppError, Busy, Detail, DomainUnknown, NoSpeech, Shutting
 from app.hotword_lists import LEXICON, HotwordLists, KeptList
 from app.lanes import Lane, Lanes
 from app.logs import origin
+from app.metrics import Metrics
 from app.store import WAV, Message, Store
 from app.transcriber import SegmentRecognizer
 from app.typed_text import clean
 from app.utterance import spoken
+from app.way import Way
 from asr import Audio, AudioLimits, Transcript, decode_audio, encode_wav
 from asr.errors import AsrError
 from asr.hotwords import EMPTY, HotwordList, parse
@@ -79,27 +80,6 @@ class Dialogue(Protocol):
         ...
 
 
-@dataclass
-class _Way:
-    """One message on its way: who follows it, and how long its stages took."""
-
-    updates: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)  # a handful of updates at most
-    kept: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    stages: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-
-    def timed(self, stage: str, call: Callable[[], T]) -> T:
-        started = time.perf_counter()
-        try:
-            return call()
-        finally:
-            self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - started
-
-    async def follow(self) -> AsyncIterator[Message]:
-        while (message := await self.updates.get()) is not None:
-            yield message
-
-
 class Conversations:
     """All conversations of one app, and the threads that work on them."""
 
@@ -113,8 +93,13 @@ class Conversations:
         lanes: Lanes,
         max_waiting: int = 16,
         max_text_characters: int = 1000,
+        metrics: Metrics | None = None,
+        account: Callable[[], Callable[[float], None]] | None = None,
     ) -> None:
-        """Share `store`, `recognizer`, `dialogue` and `lanes` between all conversations, within the given bounds."""
+        """Share `store`, `recognizer`, `dialogue` and `lanes` between all conversations, within the given bounds.
+
+        `account`, called when a message comes, returns what is to be told of the seconds of audio in it.
+        """
         self.store = store
         self.hotword_lists = HotwordLists(store.database)
         self.corrections = Corrections(store.database, store.recordings)
@@ -131,6 +116,13 @@ class Conversations:
         self._usual_seconds = 1.0  # how long a message takes, on a moving average
         self._last_turn: dict[str, asyncio.Future[None]] = {}  # only of conversations that are being worked on
         self._closing = False
+        self._metrics = metrics or Metrics()
+        self._account = account
+
+    @property
+    def admitted(self) -> int:
+        """How many messages are on their way or waiting."""
+        return self._admitted
 
     @property
     def domains(self) -> Sequence[DomainCard]:
@@ -186,7 +178,7 @@ class Conversations:
         self.check_admission()
         self._admitted += 1
         before = self._last_turn.get(conversation_id)
-        way = _Way()
+        way = Way(self._account()) if self._account else Way()
         # The task is nobody's child: it goes on when the client that sent the message is gone.
         task = asyncio.get_running_loop().create_task(self._work(take, way, before))
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -254,7 +246,7 @@ class Conversations:
         finally:
             self._admitted -= 1
 
-    async def _work(self, take: Callable[[], Message], way: _Way, before: asyncio.Future[None] | None) -> None:
+    async def _work(self, take: Callable[[], Message], way: Way, before: asyncio.Future[None] | None) -> None:
         try:
             message = await self._in_storage(lambda: way.timed("store", take))
         except Exception as error:  # noqa: BLE001 -- it is raised again, where the sender waits for it
@@ -268,7 +260,7 @@ class Conversations:
         if message is not None:
             await self._carry_on(message, way)
 
-    async def _carry_on(self, message: Message, way: _Way) -> None:
+    async def _carry_on(self, message: Message, way: Way) -> None:
         began = time.perf_counter()
         try:
             if message.status == "recognizing":
@@ -278,24 +270,29 @@ class Conversations:
                 for update in await self._in_storage(partial(self._answer, message, way)):
                     way.updates.put_nowait(update)
         except (AppError, AsrError, BotError) as error:
+            way.outcome = error.code
             log.info("message failed", code=error.code, reason=str(error), kind=message.kind)
             await self._fail(message, way, error.code, error.details)
         except Exception as error:  # noqa: BLE001 -- whatever it was, the user gets the message back with a retry
+            way.outcome = INTERNAL_ERROR
             log.error("message failed", code=INTERNAL_ERROR, kind=message.kind, error=origin(error))
             await self._fail(message, way, INTERNAL_ERROR, {})
         finally:
             way.updates.put_nowait(None)
             self._usual_seconds += 0.2 * (time.perf_counter() - began - self._usual_seconds)
+            total = time.perf_counter() - way.started
+            self._metrics.message(message.kind, way.outcome, way.stages, total)
             log.info(
                 "message done",
                 kind=message.kind,
-                total=round(time.perf_counter() - way.started, 4),
+                total=round(total, 4),
                 **{stage: round(seconds, 4) for stage, seconds in way.stages.items()},
             )
 
-    def _recognize(self, message: Message, way: _Way) -> Message:
+    def _recognize(self, message: Message, way: Way) -> Message:
         data = self.store.recording(message).read_bytes()
         audio = way.timed("decode", lambda: decode_audio(data, limits=self.limits))
+        way.spend(audio.seconds)
         if message.audio_type != WAV:
             wav = io.BytesIO(encode_wav(audio))
             message = way.timed("store", lambda: self.store.decoded(message, wav, audio.seconds))
@@ -306,7 +303,7 @@ class Conversations:
             raise NoSpeech("Nothing was understood in the recording.", seconds=round(audio.seconds, 1))
         return way.timed("store", lambda: self.store.heard(message, transcript))
 
-    def _answer(self, message: Message, way: _Way) -> list[Message]:
+    def _answer(self, message: Message, way: Way) -> list[Message]:
         recognised = message.kind == "voice" and message.heard is None
         transcript = way.timed("store", lambda: self.store.transcript(message)) if recognised else None
         utterance = spoken(transcript) if transcript else Utterance(message.text)
@@ -314,7 +311,7 @@ class Conversations:
         reply = way.timed("bot", lambda: self._dialogue.respond(utterance, state))
         return way.timed("store", lambda: self.store.answered(message, reply))
 
-    async def _fail(self, message: Message, way: _Way, code: str, details: dict[str, Detail]) -> None:
+    async def _fail(self, message: Message, way: Way, code: str, details: dict[str, Detail]) -> None:
         def fail() -> Message:
             return self.store.failed(message, code, details)
 

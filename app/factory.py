@@ -40,6 +40,7 @@ from app.jobs import Jobs
 from app.lanes import Lanes
 from app.limits import Limits
 from app.listening import Listening
+from app.metrics import Metrics
 from app.settings import Settings
 from app.store import Clock, Store
 from app.transcriber import Transcriber
@@ -59,6 +60,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 # Each router with the scope that it needs; "" is none.
 ROUTERS: tuple[tuple[APIRouter, str], ...] = (
     (health.router, ""),
+    (health.metrics_router, "admin"),
     (session.router, ""),
     (config.router, ""),
     (domains.router, ""),
@@ -145,7 +147,7 @@ def build(
             interrupted = store.fail_interrupted()
             log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
             heard_by = recognizer or _open_recognizer(app, settings)
-            transcriber = app.state.transcriber = _transcriber(settings, heard_by)
+            transcriber = app.state.transcriber = _transcriber(settings, heard_by, app.state.limits)
             jobs = Jobs(store.database, store.recordings, clock or utc_now)
             log.info("transcriptions open", interrupted=jobs.fail_interrupted())
             app.state.transcriptions = Transcriptions(jobs, transcriber)
@@ -167,6 +169,8 @@ def build(
                 lanes=lanes,
                 max_waiting=settings.max_waiting,
                 max_text_characters=settings.max_text_characters,
+                metrics=app.state.metrics,
+                account=app.state.limits.account,
             )
 
         lanes = app.state.lanes = Lanes(settings.workers)
@@ -176,6 +180,7 @@ def build(
             lanes.close()
             log.error("cannot start", code=error.code, reason=str(error))
             raise
+        _watch(app, settings)
         try:
             async with funasr_port(settings, app.state) as app.state.funasr_port:
                 yield
@@ -196,6 +201,7 @@ def build(
     app.state.settings = settings
     app.state.model_error = None
     app.state.limits = _limits(settings)
+    app.state.metrics = Metrics()
     app.state.model = _model(settings)
     errors.install(app)
     app.add_middleware(Gate, settings=settings)
@@ -208,6 +214,20 @@ def build(
     if page is not None:
         page(app, settings)
     return app
+
+
+def _watch(app: FastAPI, settings: Settings) -> None:
+    """Let the metrics ask what can only be known when they are read."""
+    state = app.state
+    capacity = settings.workers + settings.max_waiting
+    state.metrics.model(state.model.name, state.model_error is None)
+    for name, description, value in (
+        ("tingshuo_messages_in_progress", "Messages on their way or waiting.", lambda: state.conversations.admitted),
+        ("tingshuo_files_in_progress", "Files that are being transcribed or wait.", lambda: state.transcriber.admitted),
+        ("tingshuo_messages_capacity", "How many messages are taken at a time.", lambda: capacity),
+        ("tingshuo_free_bytes", "Room on the disk of the data.", lambda: health.free_bytes(settings.data_dir)),
+    ):
+        state.metrics.watch(name, description, value)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -235,7 +255,7 @@ def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
         return MissingRecognizer(error)
 
 
-def _transcriber(settings: Settings, recognizer: Recognizer) -> Transcriber:
+def _transcriber(settings: Settings, recognizer: Recognizer, account: Limits) -> Transcriber:
     # A file that comes no slower than a chat message may also take as much longer to decode.
     times_longer = max(1.0, settings.max_file_seconds / settings.max_audio_seconds)
     limits = AudioLimits(
@@ -243,7 +263,13 @@ def _transcriber(settings: Settings, recognizer: Recognizer) -> Transcriber:
         max_seconds=settings.max_file_seconds,
         decode_timeout=settings.decode_timeout * times_longer,
     )
-    return Transcriber(recognizer, limits=limits, workers=settings.file_workers, capacity=settings.max_files)
+    return Transcriber(
+        recognizer,
+        limits=limits,
+        workers=settings.file_workers,
+        capacity=settings.max_files,
+        account=account.account,
+    )
 
 
 def _open_dialogue(settings: Settings, store: Store, clock: Clock | None) -> Dialogue:

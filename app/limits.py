@@ -13,11 +13,26 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Lock
 
 from app.errors import TooManyRequests, TooManyStreams, TooMuchAudio
 
 MAX_REMEMBERED = 20_000  # spenders; above that, who has not been seen for longest is forgotten
+
+
+# Who is asking, for what is charged after the request: a recording's length is known when it is decoded.
+_asking: ContextVar[tuple[str, str]] = ContextVar("asking", default=("", ""))
+
+
+def note_asking(person: str, address: str) -> None:
+    """Remember who asks, and from where, for as long as this request is worked on."""
+    _asking.set((person, address))
+
+
+def asking() -> tuple[str, str]:
+    """Return who asks, and from where; ("", "") outside of a request."""
+    return _asking.get()
 
 
 class Allowance:
@@ -74,7 +89,7 @@ class Limits:
     def take_request(self, person: str, address: str) -> None:
         """Count a request; raises TooManyRequests."""
         spenders = _spenders(person, address)
-        if seconds := _whole(max(self._requests.wait(spender, 1.0) for spender in spenders)):
+        if seconds := _whole(max((self._requests.wait(spender, 1.0) for spender in spenders), default=0.0)):
             raise TooManyRequests(
                 f"More than {self._requests.amount} requests in a minute; try again in {seconds} s.",
                 limit=self._requests.amount,
@@ -87,7 +102,7 @@ class Limits:
         """Raise TooMuchAudio when all the audio of this hour is spent."""
         # A tenth of a second of credit is no recording: whoever has spent all is told to wait for some more.
         waits = (self._audio.wait(spender, min(1.0, self._audio.amount)) for spender in _spenders(person, address))
-        if seconds := _whole(max(waits)):
+        if seconds := _whole(max(waits, default=0.0)):
             raise TooMuchAudio(
                 f"More than {self._audio.amount:g} s of audio in an hour; try again in {seconds} s.",
                 limit=self._audio.amount,
@@ -98,6 +113,11 @@ class Limits:
         """Count `seconds` of audio that were, or are about to be, recognised."""
         for spender in _spenders(person, address):
             self._audio.spend(spender, seconds)
+
+    def account(self) -> Callable[[float], None]:
+        """Return what charges whoever is asking now with seconds of audio, from any thread and at any time."""
+        person, address = asking()
+        return lambda seconds: self.spend_audio(person, address, seconds)
 
     @contextmanager
     def stream(self, person: str, address: str) -> Iterator[None]:
@@ -121,7 +141,9 @@ class Limits:
 
 def _spenders(person: str, address: str) -> tuple[str, ...]:
     return tuple(
-        spender for spender in (f"person {person}" if person else "", f"address {_network(address)}") if spender
+        spender
+        for spender in (f"person {person}" if person else "", f"address {_network(address)}" if address else "")
+        if spender
     )
 
 

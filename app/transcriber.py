@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -57,8 +57,20 @@ class Progress:
 class Transcriber:
     """Recognises files within bounds: `workers` pieces at the same time, `capacity` files on their way."""
 
-    def __init__(self, recognizer: SegmentRecognizer, *, limits: AudioLimits, workers: int, capacity: int) -> None:
-        """Share `recognizer` between all files."""
+    def __init__(
+        self,
+        recognizer: SegmentRecognizer,
+        *,
+        limits: AudioLimits,
+        workers: int,
+        capacity: int,
+        account: Callable[[], Callable[[float], None]] | None = None,
+    ) -> None:
+        """Share `recognizer` between all files.
+
+        `account`, called when a file comes, returns what is to be told of the seconds of audio in it.
+        """
+        self._account = account
         self.limits = limits
         self._recognizer = recognizer
         self._workers = workers
@@ -66,6 +78,11 @@ class Transcriber:
         self._admitted = 0
         self._closing = False
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="transcriber", initializer=_step_back)
+
+    @property
+    def admitted(self) -> int:
+        """How many files are being recognised or wait."""
+        return self._admitted
 
     def check_admission(self) -> None:
         """Raise Busy, or ShuttingDown, when a file that came now would not be taken."""

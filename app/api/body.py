@@ -18,6 +18,7 @@ from starlette.types import Message, Receive
 
 from app.database import guarded
 from app.errors import FieldMissing, RequestInvalid, UploadTimeout, UploadTooLarge
+from app.limits import Limits, asking
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -60,6 +61,13 @@ def bounded(request: Request, max_bytes: int, overhead: int = 0) -> Request:
     return Request(request.scope, counted)
 
 
+def _upload(request: Request, max_bytes: int, overhead: int) -> Request:
+    """Bound a request that brings audio; raises TooMuchAudio where all of this hour's is spent."""
+    limits: Limits = request.app.state.limits
+    limits.check_audio(*asking())
+    return bounded(request, max_bytes, overhead)
+
+
 def bounded_route(max_bytes: int) -> type[APIRoute]:
     """Return the class for routes whose JSON bodies have at most `max_bytes` and arrive in time.
 
@@ -90,7 +98,7 @@ async def sent_message(request: Request, settings: Settings) -> AsyncIterator[st
     if kind == "application/json":
         yield await _typed(bounded(request, MAX_JSON_BYTES), settings.upload_timeout)
     elif kind == "multipart/form-data":
-        request = bounded(request, settings.max_upload_bytes, MULTIPART_OVERHEAD)
+        request = _upload(request, settings.max_upload_bytes, MULTIPART_OVERHEAD)
         try:
             yield await _recording(request, settings)
         finally:
@@ -107,7 +115,7 @@ async def sent_file(request: Request, field: str, settings: Settings) -> AsyncIt
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
         raise HTTPException(415)
-    request = bounded(request, settings.max_file_bytes, MULTIPART_OVERHEAD + MAX_FIELD_BYTES)
+    request = _upload(request, settings.max_file_bytes, MULTIPART_OVERHEAD + MAX_FIELD_BYTES)
     # A line on which a chat message arrives in time is fast enough for a file too.
     seconds = settings.upload_timeout * max(1.0, settings.max_file_bytes / settings.max_upload_bytes)
     try:
@@ -125,7 +133,7 @@ async def sent_form(request: Request, settings: Settings, max_field_bytes: int) 
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
         raise HTTPException(415)
-    request = bounded(request, settings.max_upload_bytes, MULTIPART_OVERHEAD + max_field_bytes)
+    request = _upload(request, settings.max_upload_bytes, MULTIPART_OVERHEAD + max_field_bytes)
     try:
         reading = request.form(max_files=1, max_fields=8, max_part_size=max_field_bytes)
         yield await _in_time(reading, settings.upload_timeout)

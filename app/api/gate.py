@@ -19,7 +19,7 @@ from app.access import Access, access_mode, is_loopback, visitor
 from app.api import errors
 from app.api.proxies import Proxies
 from app.errors import AppError, HostUnknown, LoginRequired, NotFound
-from app.limits import Limits
+from app.limits import Limits, note_asking
 from app.people import LOCAL, NOBODY, Person
 from app.settings import Settings
 
@@ -83,6 +83,7 @@ class Gate:
             limits: Limits = scope["app"].state.limits
             name = "" if person is None or fresh else person.id
             limits.take_request(name, address)
+            note_asking(name, address)
             if scope["type"] == "websocket" or scope["method"] == "POST":
                 held.enter_context(limits.stream(name, address))
         if person is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 
 from app.errors import StoreUnavailable
@@ -13,6 +16,7 @@ from app.errors import StoreUnavailable
 log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["health"])
+metrics_router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
@@ -21,10 +25,13 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+Status = Literal["ready", "model_unavailable", "store_unavailable", "disk_full"]
+
+
 class Readiness(BaseModel):
     """Whether messages can be taken; `status` names what is missing."""
 
-    status: Literal["ready", "model_unavailable", "store_unavailable"]
+    status: Status
     model: str
 
 
@@ -36,11 +43,13 @@ async def health() -> Health:
 
 @router.get("/ready", responses={503: {"model": Readiness}})
 def ready(request: Request, response: Response) -> Readiness:
-    """Say whether the model is loaded and the store can be written to."""
+    """Say whether the model is loaded, the store can be written to, and the disk has room."""
     state = request.app.state
-    found: Literal["ready", "model_unavailable", "store_unavailable"] = "ready"
+    found: Status = "ready"
     if state.model_error is not None:
         found = "model_unavailable"
+    if free_bytes(state.settings.data_dir) < state.settings.min_free_bytes:
+        found = "disk_full"
     try:
         state.conversations.store.check()
     except StoreUnavailable as error:
@@ -49,3 +58,17 @@ def ready(request: Request, response: Response) -> Readiness:
     if found != "ready":
         response.status_code = 503
     return Readiness(status=found, model=state.model.name)
+
+
+@metrics_router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(request: Request) -> Response:
+    """Return the metrics in Prometheus' text format."""
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def free_bytes(folder: Path) -> float:
+    """Return how much room the disk of `folder` has; 0 when the folder is gone."""
+    try:
+        return float(shutil.disk_usage(folder).free)
+    except OSError:
+        return 0.0

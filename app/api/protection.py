@@ -17,10 +17,12 @@ from app.api import errors
 from app.conversation import INTERNAL_ERROR
 from app.errors import CrossSite
 from app.logs import origin
+from app.metrics import Metrics
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+_VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READING = ("GET", "HEAD", "OPTIONS")
 
 # Gradio writes its settings and styles into the page and compiles the js of its own parts, hence unsafe-inline and
@@ -82,18 +84,24 @@ class Protection:
         finally:
             # The route, not the path: a path holds the id that opens a conversation.
             route = getattr(scope.get("route"), "path", None) or "-"
-            seconds = round(time.perf_counter() - started, 4)
-            log.debug("request", method=scope["method"], route=route, status=status, seconds=seconds)
+            seconds = time.perf_counter() - started
+            metrics: Metrics = scope["app"].state.metrics
+            metrics.request(_verb(scope["method"]), route, status, seconds)
+            log.debug("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
 
     async def _pass_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Browsers let any page open a socket to anywhere and send the cookies along; only the origin tells.
         if self._from_another_site(scope):
             await WebSocket(scope, receive, send).close(1008)
             return
+        metrics: Metrics = scope["app"].state.metrics
+        metrics.socket(1)
         try:
             await self._app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 -- the socket is closed by its end; the log knows why
             log.error("socket failed", error=origin(error))
+        finally:
+            metrics.socket(-1)
 
     def _from_another_site(self, scope: Scope) -> bool:
         if scope.get("method") in _READING:
@@ -121,3 +129,8 @@ class Protection:
         elif path.startswith("/ui/"):
             # Asked for again each time and answered with 304: a new release is seen at once.
             headers.setdefault("Cache-Control", "no-cache")
+
+
+def _verb(method: str) -> str:
+    """The method, or one word for all that a client has made up: each value of a label takes memory."""
+    return method if method in _VERBS else "OTHER"

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from app.database import open_database
 from app.errors import ExposedWithoutLogin
 from app.factory import build
 from app.settings import Settings
-from tests.integration.client import Chat, InstantRecognizer, Serve
+from tests.integration.client import Chat, GatedRecognizer, InstantRecognizer, Serve, wav
 
 PASSWORD = "一二三四五六七八"
 # A hash that takes no time: how long a real one takes is not what these tests are about.
@@ -231,6 +232,33 @@ def test_limits_are_told_with_the_time_to_wait(start: Start) -> None:
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.headers["retry-after"] in refused.json()["error"]["message"]
     assert client.get("/ui/css/login.css").status_code == 200
+
+
+def test_audio_beyond_the_limit_is_refused_before_it_is_sent(start: Start) -> None:
+    client = start(users="", open=True, audio_seconds_per_hour=0.6)
+    chat = Chat(client)
+    assert chat.say(wav(0.7))[-1]["role"] == "bot"
+    refused = client.post(chat.path, files={"audio": ("a.wav", wav(0.7))})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_much_audio")
+    file = client.post("/v1/audio/transcriptions", files={"file": ("a.wav", wav(0.7))}, data={"model": "whisper-1"})
+    assert file.status_code == 429
+    assert chat.write("你好")[-1]["role"] == "bot"
+
+
+def test_only_so_many_streams_are_open_at_the_same_time(settings: Settings, serve: Serve) -> None:
+    recognizer = GatedRecognizer()
+    few = settings.model_copy(update={"open": True, "max_streams": 2})
+    chat = Chat(serve(build(few, recognizer=recognizer, page=None)))
+    followed = []  # an iterator that is let go of closes its stream
+    with ExitStack() as held:
+        for _ in range(2):
+            upload = {"files": {"audio": ("a.wav", wav())}}
+            followed.append(held.enter_context(chat.client.stream("POST", chat.path, **upload)).iter_lines())
+            next(followed[-1])
+        refused = chat.client.post(chat.path, json={"text": "你好"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_streams")
+        recognizer.gate.set()
+    assert chat.messages()
 
 
 def test_ones_own_machine_has_no_limits(start: Start) -> None:

@@ -1,0 +1,73 @@
+"""What Prometheus may know of a running app: counts and times, never a word or an id of anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Metrics:
+    """The metrics of one app, in a registry of its own; safe to share between threads."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._requests = Counter(
+            "tingshuo_requests", "Requests by route and status.", ("method", "route", "status"), registry=self._registry
+        )
+        self._request_seconds = Histogram(
+            "tingshuo_request_seconds",
+            "Time from a request to the end of its answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._messages = Counter(
+            "tingshuo_messages",
+            "Messages by kind, and by outcome: done, or the code of the error.",
+            ("kind", "outcome"),
+            registry=self._registry,
+        )
+        self._stage_seconds = Histogram(
+            "tingshuo_message_stage_seconds",
+            "Time of a message in a stage of its way: decode, recognise, bot, store, total.",
+            ("stage",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._sockets = Gauge("tingshuo_sockets", "Open WebSockets.", registry=self._registry)
+        self._model = Gauge(
+            "tingshuo_model", "1 for the acoustic model that runs, 0 when it could not be opened.", ("name",),
+            registry=self._registry,
+        )  # fmt: skip
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that ended."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def message(self, kind: str, outcome: str, stages: Mapping[str, float], total: float) -> None:
+        """Count a message that came to its end."""
+        self._messages.labels(kind, outcome).inc()
+        for stage, seconds in {**stages, "total": total}.items():
+            self._stage_seconds.labels(stage).observe(seconds)
+
+    def socket(self, change: int) -> None:
+        """Count a socket that opened (1) or closed (-1)."""
+        self._sockets.inc(change)
+
+    def model(self, name: str, opened: bool) -> None:
+        """Tell which model runs."""
+        self._model.labels(name).set(int(opened))
+
+    def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
+        """Ask `value` for the metric `name` whenever metrics are read."""
+        Gauge(name, description, registry=self._registry).set_function(value)
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
