@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +30,7 @@ from app.api.body import save, sent_file
 from app.api.identity import Identified
 from app.api.openai_shapes import duration, logprobs, verbose
 from app.api.streams import HEADERS, KEEP_ALIVE
-from app.conversation import INTERNAL_ERROR
+from app.conversation import INTERNAL_ERROR, Conversations
 from app.errors import AppError, FieldInvalid, ModelUnknown
 from app.logs import origin
 from app.streams import with_pauses
@@ -104,6 +104,8 @@ async def transcribe(request: Request, person: Identified) -> Response:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="tingshuo-")))
         async with sent_file(request, "file", request.app.state.settings) as (upload, form):
             asked = _asked(request, form)
+            words = await run_in_threadpool(_all_hotwords, request, person.id, asked.options.hotwords)
+            asked = replace(asked, options=replace(asked.options, hotwords=words))
             await run_in_threadpool(save, upload.file, folder / "upload")
         recording = await transcriber.decode(folder / "upload", folder / "decoded.wav", asked.options)
         heard = await held.enter_async_context(aclosing(transcriber.hear(recording, asked.options)))
@@ -199,6 +201,12 @@ def _hotwords(form: FormData) -> HotwordList:
     lists = [parse(source).hotwords for source in (_text(form, "prompt"), *_several(form, "keywords"))]
     words = tuple(hotword for hotword in merge(*lists) if not _SENTENCE_MARKS & set(hotword.word))
     return HotwordList(words)
+
+
+def _all_hotwords(request: Request, owner: str, asked: HotwordList) -> HotwordList:
+    """Put what the request asks for on top of the global list, which holds wherever its owner is heard."""
+    conversations: Conversations = request.app.state.conversations
+    return conversations.hotwords(owner, request=asked)
 
 
 def _text(form: FormData, field: str) -> str:
