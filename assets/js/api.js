@@ -29,7 +29,7 @@ export function toLogin() {
   location.assign(resolve(`login?next=${encodeURIComponent(here)}`));
 }
 
-async function request(path, options = {}) {
+export async function request(path, options = {}) {
   let response;
   try {
     response = await fetch(resolve(path), {
@@ -47,7 +47,7 @@ async function request(path, options = {}) {
   throw new ApiError(response.status, body.error?.code ?? "unknown", body.error?.message ?? response.statusText);
 }
 
-async function json(path, options) {
+export async function json(path, options) {
   const response = await request(path, options);
   try {
     return await response.json();
@@ -92,6 +92,13 @@ export function sendAudio(id, blob, name) {
   const body = new FormData();
   body.append("audio", blob, name);
   return messages(`${conversationPath(id)}/messages`, { body });
+}
+
+/** Put the user's words in the place of what was recognised. */
+export function correctMessage(id, messageId, text) {
+  const headers = { "Content-Type": "application/json" };
+  const path = `${conversationPath(id)}/messages/${encodeURIComponent(messageId)}/correction`;
+  return messages(path, { headers, body: JSON.stringify({ text }) });
 }
 
 export function retryMessage(id, messageId) {

@@ -1,6 +1,7 @@
 // One message as WeChat draws it: avatar, bubble, transcript, and what went wrong.
 
 import { resolve } from "./api.js";
+import { correctable, correctedMark, correctionField, onLongPress, pencil } from "./correction.js";
 import { element, fill, icon, voiceWave } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -22,7 +23,7 @@ export function secondsLabel(seconds) {
 
 /** Draws one message and redraws it when its message changes. */
 export class Bubble {
-  /** `actions` holds play(bubble) and retry(bubble). */
+  /** `actions` holds play(bubble), retry(bubble) and correct(bubble, text). */
   constructor(message, actions) {
     this.actions = actions;
     this.body = element("div", { class: "ts-body" });
@@ -39,12 +40,14 @@ export class Bubble {
     this.node.dataset.kind = message.kind;
     this.node.setAttribute("aria-label", t(message.role === "bot" ? "from_bot" : "from_user"));
     const focused = this.body.contains(document.activeElement);
+    const wasEditing = document.activeElement?.closest(".ts-correction") !== null;
     const draw = { voice: this.voice, table: this.table, image: this.image }[message.kind] ?? this.text;
     this.main = draw.call(this, message);
     const line = element("div", { class: "ts-line" }, this.main, this.mark(message));
-    fill(this.body, line, message.kind === "voice" ? this.transcript(message) : null, failed ? this.failure(message) : null);
+    fill(this.body, line, message.kind === "voice" ? this.heard(message) : null, failed ? this.failure(message) : null);
     this.setPlaying(this.playing);
-    if (focused) this.body.querySelector("button")?.focus();
+    // The field of a correction is gone: where the focus goes from it is no place to point at.
+    if (focused) this.body.querySelector("button")?.focus({ preventScroll: true, focusVisible: wasEditing ? false : undefined });
   }
 
   text(message) {
@@ -77,6 +80,7 @@ export class Bubble {
       "aria-label": label,
       on: { click: () => this.actions.play(this) },
     });
+    if (correctable(message)) onLongPress(bubble, () => this.edit(true));
     bubble.style.width = `${voiceWidth(message.seconds)}px`;
     bubble.append(element("span", { class: "ts-seconds", text: message.seconds ? secondsLabel(message.seconds) : "" }), voiceWave());
     return bubble;
@@ -94,6 +98,30 @@ export class Bubble {
       text: "!",
       on: { click: () => this.actions.retry(this) },
     });
+  }
+
+  /** The transcript with its pencil, or the field in which it is put right. */
+  heard(message) {
+    const transcript = this.transcript(message);
+    if (!correctable(message)) {
+      this.editing = false;
+      return transcript;
+    }
+    if (this.editing) {
+      const field = correctionField(message, (text) => {
+        this.edit(false);
+        if (text) this.actions.correct(this, text);
+      });
+      queueMicrotask(() => field.ready());
+      return field;
+    }
+    const mark = typeof message.heard === "string" ? correctedMark(message) : null;
+    return element("div", { class: "ts-heard-line" }, transcript, mark, pencil(() => this.edit(true)));
+  }
+
+  edit(editing) {
+    this.editing = editing;
+    this.update(this.message);
   }
 
   transcript(message) {

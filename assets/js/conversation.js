@@ -154,6 +154,30 @@ export class Conversation {
     await this.run(message, () => api.retryMessage(this.id, id));
   }
 
+  /** Put the user's words in the place of what was recognised; resolves to whether it was taken. */
+  async correct(id, text) {
+    const message = this.view.get(id);
+    const conversation = this.id;
+    this.busy(1);
+    this.streaming.add(id);
+    try {
+      for await (const update of api.correctMessage(conversation, id, text)) {
+        if (this.id !== conversation) return true;
+        if (update.status === "withdrawn") this.view.remove(update.id);
+        else this.view.put(update);
+      }
+      return true;
+    } catch (error) {
+      if (this.id !== conversation) return true;
+      this.view.put(message);
+      this.follow(); // what the server took before the connection broke is shown
+      throw error;
+    } finally {
+      this.streaming.delete(id);
+      this.busy(-1);
+    }
+  }
+
   /** Follow the stream that `begin` opens and show what it brings for `message`. */
   async run(message, begin) {
     const conversation = this.id;

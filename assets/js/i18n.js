@@ -23,9 +23,10 @@ export function language() {
   return current;
 }
 
-/** The text of `key`, with {names} replaced from `values`; the key itself when it is unknown. */
+/** The text of `key` (dots lead into groups), with {names} replaced from `values`; the key itself when it is unknown. */
 export function t(key, values = {}) {
-  const text = words[key] ?? key;
+  const found = key.split(".").reduce((group, name) => group?.[name], words);
+  const text = typeof found === "string" ? found : key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 

@@ -8,6 +8,7 @@ import { Conversation } from "./conversation.js";
 import { DomainSwitch } from "./domains.js";
 import { element, icon } from "./dom.js";
 import { ask, Banner, Toast } from "./feedback.js";
+import { HotwordPanel } from "./hotwords/panel.js";
 import { loadLanguage, preferredLanguage, t } from "./i18n.js";
 import { Player } from "./player.js";
 import { obstacle, permission } from "./recorder.js";
@@ -30,6 +31,7 @@ class Chat {
     this.timeline = new Timeline({
       play: (bubble) => this.play(bubble),
       retry: (bubble) => this.conversation.retry(bubble.message.id),
+      correct: (bubble, text) => this.correct(bubble.message.id, text),
       reply: (text) => this.conversation.sendText(text),
     });
     this.composer = new Composer({
@@ -42,6 +44,15 @@ class Chat {
     this.account = new Account();
     this.sidebar.node.append(this.account.node);
     this.conversation = new Conversation(this.view());
+    this.suggested = element("span", { class: "ts-words-count" });
+    this.hotwords = new HotwordPanel({
+      conversation: () => this.conversation.id,
+      messages: () => this.timeline.messages.filter(({ kind, status, id }) => kind === "voice" && status === "done" && !id.startsWith("local-")),
+      toast: (text) => this.toast.show(text),
+      counted: (count) => {
+        this.suggested.textContent = count || "";
+      },
+    });
   }
 
   view() {
@@ -52,6 +63,7 @@ class Chat {
       },
       get: (id) => this.timeline.get(id)?.message,
       rename: (from, to) => this.timeline.rename(from, to),
+      remove: (id) => this.timeline.remove(id),
       clear: () => {
         this.player.stop();
         this.timeline.clear();
@@ -82,7 +94,15 @@ class Chat {
       on: { click: () => this.renew() },
     });
     renew.append(icon("new"));
-    const header = element("header", { class: "ts-header" }, this.domains.node, this.title, renew);
+    const words = element("button", {
+      type: "button",
+      class: "ts-tool ts-words",
+      "aria-label": t("hotwords.open"),
+      title: t("hotwords.open"),
+      on: { click: () => this.hotwords.open() },
+    });
+    words.append(icon("words"), this.suggested);
+    const header = element("header", { class: "ts-header" }, this.domains.node, this.title, words, renew);
     const stage = element("div", { class: "ts-stage" }, this.banner.node, this.timeline.node);
     const app = element(
       "div",
@@ -92,6 +112,7 @@ class Chat {
       this.sidebar.node,
       this.composer.node,
       this.card.node,
+      this.hotwords.node,
       this.toast.node,
     );
     acceptDrops(app, (file) => this.conversation.sendAudio(file, file.name));
@@ -135,6 +156,7 @@ class Chat {
         refused: (reason) => this.explainMicrophone(reason),
       },
     });
+    this.hotwords.refresh();
     this.root.dataset.ready = "true";
   }
 
@@ -148,6 +170,18 @@ class Chat {
     if (!message.audio_url) return;
     const url = message.audio_url.startsWith("blob:") ? message.audio_url : api.resolve(message.audio_url);
     this.player.toggle(message.id, url);
+  }
+
+  /** Take the user's words for a message; what they teach waits in the hotword panel. */
+  async correct(id, text) {
+    const last = this.timeline.messages.findLast(({ role }) => role === "user")?.id === id;
+    try {
+      await this.conversation.correct(id, text);
+      if (!last) this.toast.show(t("hotwords.correct_stored"));
+      await this.hotwords.refresh();
+    } catch (error) {
+      this.toast.show(error.message || t("connection_lost"), "warning");
+    }
   }
 
   async sendExample(example) {

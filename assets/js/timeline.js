@@ -5,8 +5,8 @@ import { element, fill } from "./dom.js";
 import { t, timeLabel, TIME_GAP } from "./i18n.js";
 
 export class Timeline {
-  constructor({ play, retry, reply }) {
-    this.actions = { play, retry };
+  constructor({ play, retry, correct, reply }) {
+    this.actions = { play, retry, correct };
     this.reply = reply;
     this.bubbles = new Map();
     this.list = element("div", { class: "ts-list", role: "log", "aria-live": "polite", "aria-label": t("messages") });
@@ -31,6 +31,11 @@ export class Timeline {
 
   get(id) {
     return this.bubbles.get(id);
+  }
+
+  /** The messages shown, oldest first. */
+  get messages() {
+    return [...this.bubbles.values()].map(({ message }) => message);
   }
 
   /** True when a message shown fits `condition`. */

@@ -1,0 +1,277 @@
+// The hotword panel: the lists at the side, one of them as table or text, suggestions, and 试一试.
+
+import { element, fill, icon } from "../dom.js";
+import { ask } from "../feedback.js";
+import { t } from "../i18n.js";
+import * as api from "./api.js";
+import { Draft } from "./draft.js";
+import { ListEditor } from "./list_editor.js";
+import { Suggestions } from "./suggestions.js";
+import { Trial } from "./trial.js";
+
+const GLOBAL = "global";
+const LEXICON = "lexicon";
+const TRY = "#try";
+const SUGGESTIONS = "#suggestions";
+
+export class HotwordPanel {
+  /** `chat`: conversation() is its id, messages() its voice messages, toast(text), counted(suggestions). */
+  constructor(chat) {
+    this.chat = chat;
+    this.lists = [];
+    this.chosen = [];
+    this.current = GLOBAL;
+    this.draft = new Draft({
+      shown: (list) => {
+        this.editor.show(list);
+        this.counted(list);
+      },
+      state: (state, error) => this.editor.state(state, error),
+    });
+    this.editor = new ListEditor(this.draft, {
+      removed: () => this.removeList(),
+      renamed: () => this.load(),
+      toast: (text) => chat.toast(text),
+    });
+    const refused = (error) => chat.toast(error.message);
+    this.trial = new Trial({ messages: chat.messages, conversation: chat.conversation, refused });
+    this.suggestions = new Suggestions({
+      target: () => (this.isOwn(this.current) ? this.current : this.last ?? GLOBAL),
+      accepted: (list) => {
+        chat.toast(t("hotwords.accepted"));
+        if (this.draft.list?.id === list.id) this.draft.put(list);
+        else this.load();
+      },
+      counted: (count) => {
+        this.waiting = count;
+        this.drawLists();
+        chat.counted(count);
+      },
+      refused,
+    });
+    this.build();
+  }
+
+  build() {
+    const close = element("button", { type: "button", class: "hw-icon-button hw-close", "aria-label": t("close"), title: t("close"), on: { click: () => this.close() } });
+    close.append(icon("close"));
+    this.nav = element("nav", { class: "hw-nav", "aria-label": t("hotwords.lists") });
+    this.main = element("div", { class: "hw-main" }, this.editor.node, this.suggestions.node, this.trial.node);
+    this.node = element(
+      "dialog",
+      { class: "hw-panel", "aria-labelledby": "hw-title" },
+      element("header", { class: "hw-header" }, element("h2", { id: "hw-title", text: t("hotwords.title") }), element("p", { text: t("hotwords.lead") }), close),
+      element("div", { class: "hw-body" }, this.nav, this.main),
+    );
+    this.node.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      this.close();
+    });
+    this.node.addEventListener("click", (event) => event.target === this.node && this.close());
+    this.node.addEventListener("keydown", (event) => this.shortcut(event));
+    this.acceptDrops();
+  }
+
+  async open(view = null) {
+    this.node.showModal();
+    if (view) this.current = view;
+    this.show();
+    try {
+      await this.load();
+      await this.suggestions.load();
+    } catch (error) {
+      this.chat.toast(error.message);
+    }
+  }
+
+  async close() {
+    await this.editor.settle();
+    this.trial.close();
+    this.node.close();
+  }
+
+  /** Fetch how many suggestions wait, without opening the panel. */
+  async refresh() {
+    await this.suggestions.load().catch((error) => console.warn("Tingshuo: no suggestions:", error.message));
+  }
+
+  async load() {
+    const conversation = this.chat.conversation();
+    const [{ lists }, chosen] = await Promise.all([api.getLists(conversation), api.getChoice(conversation)]);
+    this.lists = lists.map((list) => ({ ...list, title: this.titleOf(list) }));
+    this.chosen = chosen;
+    if (!this.current.startsWith("#")) await this.select(this.isThere(this.current) ? this.current : GLOBAL);
+    else this.show();
+  }
+
+  titleOf({ id, name }) {
+    if (id === GLOBAL) return t("hotwords.global");
+    return id === LEXICON ? t("hotwords.lexicon") : name;
+  }
+
+  isThere(id) {
+    return this.lists.some((list) => list.id === id);
+  }
+
+  isOwn(id) {
+    return id !== LEXICON && !id.startsWith("#");
+  }
+
+  async select(id) {
+    await this.editor.settle();
+    if (this.current === TRY && id !== TRY) this.trial.close();
+    this.current = id;
+    if (this.isOwn(id)) this.last = id;
+    this.show();
+    if (id.startsWith("#")) return;
+    try {
+      await this.draft.open(id, this.chat.conversation());
+    } catch (error) {
+      this.chat.toast(error.message);
+    }
+  }
+
+  show() {
+    this.drawLists();
+    this.editor.node.hidden = this.current.startsWith("#");
+    this.suggestions.node.hidden = this.current !== SUGGESTIONS;
+    this.trial.node.hidden = this.current !== TRY;
+    if (this.current === TRY) this.trial.open(this.lists, this.last ?? GLOBAL);
+  }
+
+  drawLists() {
+    const focused = document.activeElement?.closest?.("[data-nav]")?.dataset.nav;
+    fill(
+      this.nav,
+      element("h3", { text: t("hotwords.lists") }),
+      ...this.lists.map((list) => this.listItem(list)),
+      this.newList(),
+      element("h3", { text: t("hotwords.more_views") }),
+      this.item(SUGGESTIONS, t("hotwords.suggestions"), this.waiting ? element("span", { class: "hw-badge", text: this.waiting }) : null),
+      this.item(TRY, t("hotwords.try"), null),
+    );
+    if (focused) this.nav.querySelector(`[data-nav="${CSS.escape(focused)}"]`)?.focus();
+    // On a phone the lists are a row that scrolls.
+    this.nav.querySelector('[data-selected="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  item(id, title, extra) {
+    return element(
+      "div",
+      { class: "hw-item", data: { selected: String(this.current === id) } },
+      element(
+        "button",
+        { type: "button", class: "hw-item-name", "aria-current": this.current === id ? "true" : null, data: { nav: id }, on: { click: () => this.select(id) } },
+        element("span", { class: "hw-item-title", text: title }),
+        extra,
+      ),
+    );
+  }
+
+  listItem(list) {
+    const item = this.item(list.id, list.title, element("span", { class: "hw-count", text: list.words }));
+    if (list.id === GLOBAL) {
+      item.append(element("span", { class: "hw-always", text: t("hotwords.always") }));
+      return item;
+    }
+    const used = this.chosen.includes(list.id);
+    item.append(
+      element("button", {
+        type: "button",
+        class: "hw-switch",
+        role: "switch",
+        "aria-checked": String(used),
+        "aria-label": t("hotwords.use_here", { name: list.title }),
+        title: t("hotwords.use_here", { name: list.title }),
+        data: { nav: `use ${list.id}` },
+        on: { click: () => this.use(list.id, !used) },
+      }),
+    );
+    return item;
+  }
+
+  async use(id, wanted) {
+    const lists = wanted ? [...this.chosen, id] : this.chosen.filter((one) => one !== id);
+    try {
+      this.chosen = (await api.choose(this.chat.conversation(), lists)).lists;
+    } catch (error) {
+      this.chat.toast(error.message);
+    }
+    this.drawLists();
+  }
+
+  newList() {
+    const field = element("input", { type: "text", class: "hw-field", maxlength: 40, placeholder: t("hotwords.new_name"), "aria-label": t("hotwords.new_name"), data: { nav: "new" } });
+    const button = element("button", { type: "submit", class: "hw-icon-button", "aria-label": t("hotwords.new_list"), title: t("hotwords.new_list") });
+    button.append(icon("plus"));
+    const submit = async (event) => {
+      event.preventDefault();
+      if (!field.value.trim()) return field.focus();
+      try {
+        const made = await api.makeList(field.value);
+        field.value = "";
+        this.current = made.id;
+        // A list that was just made is for what is being talked about.
+        this.chosen = (await api.choose(this.chat.conversation(), [...this.chosen, made.id])).lists;
+        await this.load();
+        this.editor.focus();
+      } catch (error) {
+        this.chat.toast(error.message);
+      }
+    };
+    return element("form", { class: "hw-new", on: { submit } }, field, button);
+  }
+
+  async removeList() {
+    const { id, name } = this.draft.list;
+    const text = t(id === GLOBAL ? "hotwords.empty_question" : "hotwords.delete_question", { name });
+    const yes = t(id === GLOBAL ? "hotwords.empty_yes" : "hotwords.delete_yes");
+    if (!(await ask(this.node, { title: yes, text, yes }))) return;
+    try {
+      await api.deleteList(id);
+      this.current = GLOBAL;
+      await this.load();
+    } catch (error) {
+      this.chat.toast(error.message);
+    }
+  }
+
+  counted({ id, words }) {
+    const known = this.lists.find((list) => list.id === id);
+    if (!known || known.words === words.length) return;
+    known.words = words.length;
+    this.drawLists();
+  }
+
+  shortcut(event) {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || this.editor.node.hidden) return;
+    const inField = event.target.matches("input[type=text], textarea");
+    const key = event.key.toLowerCase();
+    if (key === "f") {
+      event.preventDefault();
+      this.editor.searchField.focus();
+    } else if (key === "z" && !inField) {
+      event.preventDefault();
+      if (event.shiftKey) this.editor.redo();
+      else this.editor.undo();
+    }
+  }
+
+  /** Files dropped here are lists, not recordings for the chat. */
+  acceptDrops() {
+    const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+    for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+      this.node.addEventListener(name, (event) => {
+        if (!holdsFiles(event)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        this.node.classList.toggle("hw-dropping", name === "dragover" && !this.editor.node.hidden);
+        if (name !== "drop") return;
+        const [file] = event.dataTransfer.files;
+        if (!file) return;
+        if (this.current === TRY) this.trial.choose({ blob: file, name: file.name, label: file.name });
+        else this.editor.importFile(file);
+      });
+    }
+  }
+}
