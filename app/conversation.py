@@ -20,8 +20,9 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, TypeVar
 
 import structlog
 
@@ -31,16 +32,15 @@ from app.hotword_lists import LEXICON, HotwordLists, KeptList
 from app.lanes import Lane, Lanes
 from app.logs import origin
 from app.metrics import Metrics
+from app.protocols import Dialogue, Recognizer
 from app.store import WAV, Message, Store
-from app.transcriber import SegmentRecognizer
 from app.typed_text import clean
 from app.utterance import spoken
 from app.way import Way
 from asr import Audio, AudioLimits, Transcript, decode_audio, encode_wav
 from asr.errors import AsrError
 from asr.hotwords import EMPTY, HotwordList, parse
-from asr.streaming import LiveRecognizer
-from bot import BotError, DialogueState, DomainCard, DomainMissing, Reply, Utterance
+from bot import BotError, DialogueState, DomainCard, DomainMissing, Utterance
 
 log = structlog.get_logger(__name__)
 
@@ -51,33 +51,13 @@ INTERNAL_ERROR = "internal_error"
 LONGEST_PROMISE = 60  # seconds: nobody waits longer for "try again in N s"
 
 
-class Recognizer(SegmentRecognizer, LiveRecognizer, Protocol):
-    """Speech to text; asr.Recognizer is one."""
+@dataclass(frozen=True)
+class _Sent:
+    """What a client sent, under a name of the client's own if it gave one."""
 
-    def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
-        """Return what is said in `audio`, where `hotwords` are expected; called from several threads at once."""
-        ...
-
-
-class Dialogue(Protocol):
-    """Utterance to reply; bot.Dialogues is one."""
-
-    @property
-    def cards(self) -> Sequence[DomainCard]:
-        """The domains that a conversation can be begun in, the default first."""
-        ...
-
-    def start(self, domain: str = "") -> Reply:
-        """Return the greeting and a fresh state in `domain`, "" for the default; raises DomainMissing."""
-        ...
-
-    def respond(self, utterance: Utterance, state: DialogueState) -> Reply:
-        """Return the answer and the next state; called from several threads at once."""
-        ...
-
-    def lexicon(self, state: DialogueState) -> Sequence[str]:
-        """Return the words to expect in the next utterance."""
-        ...
+    conversation_id: str
+    client_id: str | None
+    take: Callable[[], Message]
 
 
 class Conversations:
@@ -170,9 +150,12 @@ class Conversations:
                 task.cancel()
         self._storage.shutdown(wait=False, cancel_futures=True)
 
-    async def carry(self, conversation_id: str, take: Callable[[], Message]) -> AsyncIterator[Message]:
+    async def carry(
+        self, conversation_id: str, take: Callable[[], Message], client_id: str | None = None
+    ) -> AsyncIterator[Message]:
         """Keep a message with `take`, then carry it to its answer; return its updates, the first one at once.
 
+        A message that was kept under `client_id` before is not taken again: what became of it is told.
         Raises Busy or ShuttingDown, and what `take` raises: then nothing was kept.
         """
         self.check_admission()
@@ -180,7 +163,7 @@ class Conversations:
         before = self._last_turn.get(conversation_id)
         way = Way(self._account()) if self._account else Way()
         # The task is nobody's child: it goes on when the client that sent the message is gone.
-        task = asyncio.get_running_loop().create_task(self._work(take, way, before))
+        task = asyncio.get_running_loop().create_task(self._work(_Sent(conversation_id, client_id, take), way, before))
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._last_turn[conversation_id] = turn
         self._tasks.add(task)
@@ -246,23 +229,34 @@ class Conversations:
         finally:
             self._admitted -= 1
 
-    async def _work(self, take: Callable[[], Message], way: Way, before: asyncio.Future[None] | None) -> None:
+    async def _work(self, sent: _Sent, way: Way, before: asyncio.Future[None] | None) -> None:
+        def keep() -> tuple[Message, bool]:
+            known = self.store.sent_as(sent.conversation_id, sent.client_id) if sent.client_id else None
+            return (known, True) if known else (sent.take(), False)
+
+        kept: tuple[Message, bool] | None = None
         try:
-            message = await self._in_storage(lambda: way.timed("store", take))
+            kept = await self._in_storage(lambda: way.timed("store", keep))
         except Exception as error:  # noqa: BLE001 -- it is raised again, where the sender waits for it
             way.kept.set_exception(error)
-            message = None
         else:
-            way.updates.put_nowait(message)
+            way.updates.put_nowait(kept[0])
             way.kept.set_result(None)
         if before is not None:
             await asyncio.wait([before])
-        if message is not None:
-            await self._carry_on(message, way)
+        if kept is None:
+            return
+        message, known = kept
+        await self._carry_on(message, way, known=known)
 
-    async def _carry_on(self, message: Message, way: Way) -> None:
+    async def _carry_on(self, message: Message, way: Way, *, known: bool) -> None:
         began = time.perf_counter()
         try:
+            if known:
+                # By now its first sending has had its turn, if that is still at work here.
+                message, replies = await self._in_storage(partial(self.store.became, message))
+                for update in (message, *replies):
+                    way.updates.put_nowait(update)
             if message.status == "recognizing":
                 message = await self._lanes.run(Lane.UPLOAD, partial(self._recognize, message, way))
                 way.updates.put_nowait(message)
@@ -335,23 +329,32 @@ class Conversation:
         self._conversations = conversations
         self.id = conversation_id
 
-    async def hear(self, recording: bytes | BinaryIO) -> AsyncIterator[Message]:
+    async def hear(self, recording: bytes | BinaryIO, *, client_id: str | None = None) -> AsyncIterator[Message]:
         """Take a recording, in any format; a recording that cannot be used becomes a message that failed.
 
-        Raises Busy, ShuttingDown, StoreUnavailable: then nothing was kept.
+        `client_id` names it for the client: sent again, it is not taken again. Raises Busy, ShuttingDown,
+        StoreUnavailable: then nothing was kept.
         """
         source = io.BytesIO(recording) if isinstance(recording, bytes) else recording
-        store = self._conversations.store
-        return await self._conversations.carry(self.id, partial(store.add_spoken, self.id, source))
+        take = partial(self._conversations.store.add_spoken, self.id, source, client_id)
+        return await self._conversations.carry(self.id, take, client_id)
 
-    async def read(self, text: str) -> AsyncIterator[Message]:
-        """Take a typed message.
+    async def heard(
+        self, recording: Audio, transcript: Transcript, *, client_id: str | None = None
+    ) -> AsyncIterator[Message]:
+        """Take a recording that was recognised while it was spoken; otherwise as `hear`."""
+        wav = io.BytesIO(encode_wav(recording))
+        take = partial(self._conversations.store.add_heard, self.id, wav, transcript, client_id)
+        return await self._conversations.carry(self.id, take, client_id)
+
+    async def read(self, text: str, *, client_id: str | None = None) -> AsyncIterator[Message]:
+        """Take a typed message; `client_id` as for `hear`.
 
         Raises TextEmpty, TextTooLong, Busy, ShuttingDown, StoreUnavailable: then nothing was kept.
         """
         cleaned = self._conversations.clean(text)
-        store = self._conversations.store
-        return await self._conversations.carry(self.id, partial(store.add_typed, self.id, cleaned))
+        take = partial(self._conversations.store.add_typed, self.id, cleaned, client_id)
+        return await self._conversations.carry(self.id, take, client_id)
 
     async def retry(self, message_id: str) -> AsyncIterator[Message]:
         """Take up a message that failed, at the stage where it did.

@@ -21,7 +21,8 @@ from sqlmodel import Field, Session, SQLModel, col, delete, func, select
 
 from app.database import Database, UtcDateTime, utc_now
 from app.errors import CandidateUnknown, MessageUnknown, NotCorrectable
-from app.store import WAV, Clock, ConversationRecord, Message, Recordings, TranscriptRecord
+from app.recordings import Recordings
+from app.store import WAV, Clock, ConversationRecord, Message, TranscriptRecord
 from asr import Transcript
 from asr.correction import corrected_speech, suggest
 

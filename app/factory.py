@@ -25,6 +25,7 @@ from app.api import (
     health,
     hotword_trial,
     hotwords,
+    live,
     openai,
     session,
     transcribe,
@@ -32,7 +33,7 @@ from app.api import (
 from app.api.gate import Gate
 from app.api.identity import needs
 from app.api.protection import Protection
-from app.conversation import Conversations, Dialogue, Recognizer
+from app.conversation import Conversations
 from app.database import utc_now
 from app.errors import AppError
 from app.funasr_port import funasr_port
@@ -41,6 +42,7 @@ from app.lanes import Lanes
 from app.limits import Limits
 from app.listening import Listening
 from app.metrics import Metrics
+from app.protocols import Dialogue, Recognizer
 from app.settings import Settings
 from app.store import Clock, Store
 from app.transcriber import Transcriber
@@ -65,6 +67,7 @@ ROUTERS: tuple[tuple[APIRouter, str], ...] = (
     (config.router, ""),
     (domains.router, ""),
     (chat.router, "chat"),
+    (live.router, "chat"),
     (hotwords.router, "hotwords"),
     (hotword_trial.router, "hotwords"),
     (corrections.router, "hotwords"),

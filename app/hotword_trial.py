@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-from app.conversation import Recognizer
+from app.protocols import Recognizer
 from asr import Audio, Transcript
 from asr.hotwords import EMPTY, HotwordList
 from asr.transcript import join_texts

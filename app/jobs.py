@@ -20,7 +20,8 @@ from sqlmodel import Field, Session, SQLModel, col, delete, select
 
 from app.database import Database, UtcDateTime, guarded, utc_now
 from app.errors import Detail, Interrupted, JobNotRetryable, JobUnfinished, JobUnknown, RecordingMissing
-from app.store import UNKNOWN_FORMAT, WAV, Clock, Recordings
+from app.recordings import Recordings
+from app.store import UNKNOWN_FORMAT, WAV, Clock
 from app.transcriber import Options
 from asr import Formatting, Segment, Transcript
 from asr.hotwords import parse

@@ -6,16 +6,15 @@ the page has shown is still there after a crash. Everything here blocks; the eve
 
 from __future__ import annotations
 
-import os
+import itertools
 import secrets
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import JSON, Column, update
+from sqlalchemy import JSON, Column, Index, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from app.cards import in_words, stored
@@ -28,6 +27,7 @@ from app.errors import (
     NotRetryable,
     RecordingMissing,
 )
+from app.recordings import Recordings
 from asr import Transcript
 from bot import Reply
 
@@ -58,12 +58,14 @@ class Message(SQLModel, table=True):
     """
 
     __tablename__ = "message"
+    __table_args__ = (Index("ix_message_client_id", "conversation_id", "client_id", unique=True),)
 
     number: int | None = Field(default=None, primary_key=True)
     id: str = Field(unique=True)
     conversation_id: str = Field(foreign_key="conversation.id", index=True)
     role: str  # user, bot
     kind: str  # voice, text, table, image
+    client_id: str | None = None  # what the client calls it: sent again under this name, it is not taken again
     status: str = Field(index=True)  # recognizing, answering, done, failed, withdrawn
     text: str = ""
     heard: str | None = None
@@ -84,48 +86,6 @@ class TranscriptRecord(SQLModel, table=True):
 
     message_id: str = Field(primary_key=True, foreign_key="message.id")
     data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-
-
-class Recordings:
-    """A folder of recordings under random names; a file appears in it whole or not at all."""
-
-    def __init__(self, folder: Path) -> None:
-        """Make `folder` and sweep out what a crash left half written."""
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for unfinished in folder.glob("*.part"):
-            unfinished.unlink(missing_ok=True)
-
-    def add(self, source: BinaryIO, suffix: str) -> str:
-        """Copy `source` to a new file and return its name."""
-        unfinished = self.draft(suffix)
-        try:
-            with unfinished.open("xb") as target:
-                shutil.copyfileobj(source, target)
-            return self.complete(unfinished)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise
-
-    def draft(self, suffix: str) -> Path:
-        """Return a path for a file that somebody else will write; `complete` makes a recording of it."""
-        return self._folder / f"{secrets.token_hex(16)}{suffix}.part"
-
-    def complete(self, unfinished: Path) -> str:
-        """Let a file that was written to a path from `draft` appear, now that it is whole; return its name."""
-        with unfinished.open("rb+") as written:
-            os.fsync(written.fileno())
-        name = unfinished.name.removesuffix(".part")
-        unfinished.replace(self._folder / name)
-        return name
-
-    def path(self, name: str) -> Path:
-        """Return where the recording called `name` lies."""
-        return self._folder / name
-
-    def remove(self, name: str) -> None:
-        """Delete the recording called `name` if it is there."""
-        self.path(name).unlink(missing_ok=True)
 
 
 class Store:
@@ -205,17 +165,62 @@ class Store:
 
     # The way of one message
 
-    def add_typed(self, conversation_id: str, text: str) -> Message:
+    def add_typed(self, conversation_id: str, text: str, client_id: str | None = None) -> Message:
         """Keep a typed message that is about to be answered."""
-        return self._add_message(conversation_id, kind="text", status="answering", text=text)
+        return self._add_message(conversation_id, kind="text", status="answering", text=text, client_id=client_id)
 
-    def add_spoken(self, conversation_id: str, recording: BinaryIO) -> Message:
+    def add_spoken(self, conversation_id: str, recording: BinaryIO, client_id: str | None = None) -> Message:
         """Keep a recording, as it came, that is about to be recognised."""
         with guarded():
             name = self.recordings.add(recording, suffix="")
-        return self._add_message(
-            conversation_id, kind="voice", status="recognizing", audio_name=name, audio_type=UNKNOWN_FORMAT
+        fields = {"status": "recognizing", "audio_name": name, "audio_type": UNKNOWN_FORMAT, "client_id": client_id}
+        return self._add_message(conversation_id, kind="voice", **fields)
+
+    def add_heard(
+        self, conversation_id: str, wav: BinaryIO, transcript: Transcript, client_id: str | None = None
+    ) -> Message:
+        """Keep a recording that was recognised while it was spoken and is about to be answered.
+
+        One in which nothing was understood is recognised once more, and then fails as any other.
+        """
+        with guarded():
+            name = self.recordings.add(wav, suffix=".wav")
+        fields = {"audio_name": name, "audio_type": WAV, "seconds": transcript.seconds, "client_id": client_id}
+        if not transcript.text.strip():
+            return self._add_message(conversation_id, kind="voice", status="recognizing", **fields)
+        message = self._new_message(
+            conversation_id, role="user", kind="voice", status="answering", text=transcript.text, **fields
         )
+        with self.database.session() as session:
+            session.add(message)
+            session.flush()
+            session.add(TranscriptRecord(message_id=message.id, data=transcript.to_dict()))
+        return message
+
+    def sent_as(self, conversation_id: str, client_id: str) -> Message | None:
+        """Return the message that the client sent under this name of its own; None when there is none."""
+        with self.database.session() as session:
+            return session.exec(
+                select(Message).where(Message.conversation_id == conversation_id, Message.client_id == client_id)
+            ).one_or_none()
+
+    def became(self, message: Message) -> tuple[Message, list[Message]]:
+        """Return what became of a message that was sent again, and the bot's messages that answered it.
+
+        One that failed is taken up again.
+        """
+        with self.database.session() as session:
+            current = self._message(session, message.conversation_id, message.id)
+            session.refresh(current)
+            after = (
+                select(Message)
+                .where(Message.conversation_id == message.conversation_id, col(Message.number) > (message.number or 0))
+                .order_by(col(Message.number))
+            )
+            replies = list(itertools.takewhile(lambda one: one.role == "bot", session.exec(after)))
+        if current.status == "failed":
+            return self.reopen(message.conversation_id, message.id), []
+        return current, [one for one in replies if one.status != "withdrawn"]
 
     def recording(self, message: Message) -> Path:
         """Return the file of a voice message; raises RecordingMissing when there is none."""

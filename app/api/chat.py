@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel
 from starlette.responses import FileResponse, StreamingResponse
 
@@ -69,7 +69,7 @@ class Message(BaseModel):
         # Relative to the root of the app, which may be served below a path.
         path = f"api/conversations/{message.conversation_id}/messages/{message.id}"
         shown = message.model_dump(
-            exclude={"number", "error_code", "error_details", "audio_name", "audio_type", "card"}
+            exclude={"number", "error_code", "error_details", "audio_name", "audio_type", "card", "client_id"}
         )
         return cls(
             **shown,
@@ -107,6 +107,7 @@ def _settings(request: Request) -> Settings:
 
 
 Chats = Annotated[Conversations, Depends(conversations_of)]
+ClientId = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=64)]
 Language = Annotated[str, Depends(errors.language)]
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -170,14 +171,27 @@ def list_messages(
     openapi_extra={"requestBody": _SENT_BODY},
 )
 async def send_message(
-    conversation_id: str, request: Request, person: Identified, conversations: Chats, language: Language
+    conversation_id: str,
+    request: Request,
+    person: Identified,
+    conversations: Chats,
+    language: Language,
+    client_id: ClientId = None,
 ) -> StreamingResponse:
-    """Say something: a recording as the form's file `audio`, or JSON with a `text`."""
+    """Say something: a recording as the form's file `audio`, or JSON with a `text`.
+
+    With an `Idempotency-Key`, what is sent again after a broken connection is not said twice.
+    """
     conversation = await conversations.open(person.id, conversation_id)
     # Asked before the body is read, so that nobody uploads a recording only to be sent away.
     conversations.check_admission()
     async with sent_message(request, _settings(request)) as sent:
-        updates = await (conversation.read(sent) if isinstance(sent, str) else conversation.hear(sent))
+        say = (
+            conversation.read(sent, client_id=client_id)
+            if isinstance(sent, str)
+            else conversation.hear(sent, client_id=client_id)
+        )
+        updates = await say
     return event_stream(updates, language)
 
 
