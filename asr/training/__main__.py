@@ -42,7 +42,8 @@ def _plainly(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+        logging.getLogger("asr").setLevel(logging.INFO)  # others tell more than anybody wants to know
         try:
             command(*args, **kwargs)
         except (TrainingError, ManifestUnknown, AsrError) as error:

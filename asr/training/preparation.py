@@ -99,8 +99,10 @@ class Report:
             rows.append((name, *(f"{value:.2f}" if key == "hours" else f"{value}" for key, value in counts.items())))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-        counted = Counter(problem.kind for problem in self.problems)
-        lines += [f"{count:6} lines left out: {kind}" for kind, count in counted.most_common()]
+        if self.problems:
+            lines.append(f"left out: {len({problem.place for problem in self.problems})} lines")
+            counted = Counter(problem.kind for problem in self.problems)
+            lines += [f"{count:8} {kind}" for kind, count in counted.most_common()]
         return "\n".join(lines)
 
 

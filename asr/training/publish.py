@@ -121,14 +121,21 @@ def verify(fp32: Path, int8: Path, held_out: Mapping[str, Sequence[Clip]], toler
         rates = {kind: _cer(folder, clips) for kind, folder in (("fp32", fp32), ("int8", int8))}
         found[name] = rates
         log.info("%s: CER %.2f %% in fp32, %.2f %% in int8", name, rates["fp32"], rates["int8"])
-    lost = {name: rates for name, rates in found.items() if abs(rates["int8"] - rates["fp32"]) > tolerance + 1e-9}
+    lost = [name for name, rates in found.items() if abs(rates["int8"] - rates["fp32"]) > tolerance + 1e-9]
     if lost:
-        told = "; ".join(f"{name}: {r['fp32']:.2f} % in fp32, {r['int8']:.2f} % in int8" for name, r in lost.items())
+        told = " ".join(_difference(name, found[name], held_out[name]) for name in lost)
         raise AccuracyLost(
-            f"int8 differs from fp32 by more than {tolerance:g} points of CER, so nothing was published. {told}. "
-            f"Both models are in {fp32.parent}."
+            f"int8 differs from fp32 by more than {tolerance:g} points of CER, so nothing was published. {told} "
+            f"Both models are in {fp32.parent}. If the set is too small to tell, enlarge it, or set export: tolerance."
         )
     return found
+
+
+def _difference(name: str, rates: Mapping[str, float], clips: Sequence[Clip]) -> str:
+    total = sum(len(clip.text) for clip in clips)
+    edits = round(abs(rates["int8"] - rates["fp32"]) / 100 * total)
+    told = f"{rates['fp32']:.2f} % in fp32, {rates['int8']:.2f} % in int8"
+    return f"{name}: {told}, which is {edits} of {total} characters."
 
 
 def publish(folders: Sequence[Path], out: Path) -> None:

@@ -178,7 +178,8 @@ def test_the_command_prints_the_lines_and_ends_with_a_status_of_its_own(tmp_path
     assert result.exit_code == command.HAS_PROBLEMS
     for line in PROBLEMS:
         assert f"{manifest}:{line}: " in result.stderr
-    assert "1 lines left out: duplicate-id" in result.stdout
+    assert f"left out: {len(PROBLEMS)} lines" in result.stdout
+    assert "1 duplicate-id" in result.stdout
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert [problem["line"] for problem in report["problems"]] == list(PROBLEMS)
     assert report["parts"]["train"] == {
