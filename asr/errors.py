@@ -16,7 +16,9 @@
     │   ├── ModelInvalid         a file is there and is wrong
     │   └── EngineMissing        a package that this model's engine needs is not installed
     ├── EngineUnreachable        the server that recognises does not answer
-    ├── HotwordsInvalid          a list of hotwords breaks its rules
+    ├── TrainerMissing         KenLM is not installed
+├── LanguageTrainingFailed n-grams could not be counted
+├── HotwordsInvalid          a list of hotwords breaks its rules
     └── RecognitionFailed        the model failed on a recording that was fine
 
 Every class has a `code`, stable for programs and for the texts shown to users, and every error has
@@ -129,6 +131,18 @@ class EngineUnreachable(AsrError):
     """The server that recognises speech for this one does not answer; try again, or check its address."""
 
     code = "engine_unreachable"
+
+
+class TrainerMissing(AsrError):
+    """KenLM, which counts the n-grams of a language model, is not installed; run scripts/kenlm on the server."""
+
+    code = "trainer_missing"
+
+
+class LanguageTrainingFailed(AsrError):
+    """A language model could not be made of these sentences; the message says why."""
+
+    code = "language_training_failed"
 
 
 class HotwordsInvalid(AsrError):

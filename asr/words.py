@@ -30,11 +30,21 @@ def segment(text: str, more: Collection[str] = ()) -> list[str]:
         more: words to know beside the common ones.
     """
     known = {**common_words(), **dict.fromkeys(more, _MORE)} if more else common_words()
-    longest = max([_LONGEST, *map(len, more)])
+    return cut(text, known, longest=max([_LONGEST, *map(len, more)]))
+
+
+def cut(text: str, known: Mapping[str, float], *, longest: int) -> list[str]:
+    """Cut a text into the words that are likeliest together; what belongs to none stays single characters.
+
+    Args:
+        text: of any characters; joined, the words are the text.
+        known: the log-probability of each word.
+        longest: characters of the longest word to look for.
+    """
     # best[i]: the log-probability of the likeliest words up to i, and where the last of them begins.
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(text) + 1):
-        choices = [(best[end - 1][0] + _CHARACTER, end - 1)]
+        choices = [(best[end - 1][0] + known.get(text[end - 1], _CHARACTER), end - 1)]
         starts = (start for start in range(max(0, end - longest), end - 1) if text[start:end] in known)
         choices += ((best[start][0] + known[text[start:end]], start) for start in starts)
         best.append(max(choices))

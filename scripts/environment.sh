@@ -159,6 +159,32 @@ ensure_dev_packages() {
     mark_up_to_date app "$ROOT/requirements.txt"
 }
 
+# --- KenLM ---------------------------------------------------------------------------------------
+
+KENLM="0.3.0"
+
+ensure_kenlm() {
+    [ -x "$VENV/bin/lmplz" ] && return
+    local missing=() sources
+    command -v cmake >/dev/null || missing+=(cmake)
+    command -v make >/dev/null || missing+=(make)
+    command -v c++ >/dev/null || missing+=(g++)
+    for library in program-options system thread test; do
+        dpkg -s "libboost-$library-dev" >/dev/null 2>&1 || missing+=("libboost-$library-dev")
+    done
+    [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
+    [ ${#missing[@]} -eq 0 ] || install_system "KenLM is built from its sources" "${missing[@]}"
+    say "Building KenLM $KENLM's lmplz into .venv (once; about a minute)"
+    sources=$(mktemp -d)
+    "$PYTHON" -m pip download --quiet --no-deps --no-binary kenlm --dest "$sources" "kenlm==$KENLM" &&
+        tar -xzf "$sources/kenlm-$KENLM.tar.gz" -C "$sources" &&
+        cmake -S "$sources/kenlm-$KENLM" -B "$sources/build" -DCMAKE_BUILD_TYPE=Release >"$sources/log" 2>&1 &&
+        cmake --build "$sources/build" --target lmplz --parallel "$(nproc)" >>"$sources/log" 2>&1 &&
+        install "$(find "$sources/build" "$sources/kenlm-$KENLM" -name lmplz -type f | head -n 1)" "$VENV/bin/lmplz" ||
+        { tail -n 20 "$sources/log" >&2; fail "KenLM could not be built, see above."; }
+    rm -rf "$sources"
+}
+
 # --- the browser tests' needs --------------------------------------------------------------------
 
 ensure_browser() {

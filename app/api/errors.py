@@ -49,7 +49,9 @@ from asr.errors import (
     DecoderMissing,
     EngineUnreachable,
     HotwordsInvalid,
+    LanguageTrainingFailed,
     ModelError,
+    TrainerMissing,
 )
 from bot import BotError
 
@@ -81,6 +83,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (HotwordsInvalid, 422),
     (ModelError, 503),
     (EngineUnreachable, 503),
+    (TrainerMissing, 503),
+    (LanguageTrainingFailed, 422),
     (AppError, 500),
     (AsrError, 500),
     (BotError, 500),

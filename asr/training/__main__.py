@@ -15,10 +15,10 @@ import typer
 from asr.errors import AsrError
 from asr.manifests import ManifestUnknown
 from asr.training.checks import LIMITS
-from asr.training.errors import TrainingError
-from asr.training.language import make_language_model
+from asr.training.errors import ConfigInvalid, TrainingError
 from asr.training.preparation import HeldOut, Report
 from asr.training.preparation import prepare as prepare_recordings
+from asr.training.recipe import Workshop
 from asr.training.runs import Run, open_run
 
 EMBEDDED = Path(__file__).parents[2] / "models" / "embedded" / "paraformer"
@@ -114,11 +114,16 @@ def export(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("w
 @app.command()
 @_plainly
 def language(
-    out: Annotated[Path, typer.Argument(help="file to write: a model folder's language.npz")],
-    tokens: Annotated[Path, typer.Option(help="folder of the tokens.json whose characters the model may use")],
+    config: ConfigFile,
+    out: Annotated[Path, typer.Argument(help="file to write: the language.npz of a model folder")],
+    data: Data = None,
+    work: Work = Path("work"),
 ) -> None:
-    """Make the language model that the search uses."""
-    make_language_model(json.loads((tokens / "tokens.json").read_text(encoding="utf-8")), out)
+    """Count which words follow which in the recipe's text, and mix that with a model of Chinese at large."""
+    run = open_run(config, data, work)
+    if not isinstance(run, Workshop):
+        raise ConfigInvalid(f"{config} has no text of its own: only the embedded design's recipes have")
+    run.language(out)
 
 
 @app.command(name="all")

@@ -22,6 +22,7 @@ from asr.training.corpus import Clip, is_han, read_manifest
 from asr.training.errors import ConfigInvalid
 from asr.training.features import FeatureSet, extract
 from asr.training.items import Item, clean_items, training_items
+from asr.training.language import make_language_model
 from asr.training.losses import LossConfig
 from asr.training.model import EmbeddedParaformer, ModelConfig
 from asr.training.publish import ExportConfig, publish, stage_embedded, verify
@@ -111,9 +112,7 @@ class Workshop:
             whisper.download(self._weights)
         if (self.work / "text.npz").exists():
             return
-        held_out = {clip.text for manifest in self.recipe.held_out.values() for clip in self._clips(manifest)}
-        spoken = [clip.text for clip in self._training_clips() if is_han(clip.text)]
-        written = [clause for clause in self._clauses() if clause not in held_out]
+        spoken, written = self._spoken_text(), self._written_text()
         vocabulary = self.start.vocabulary if self.start else Vocabulary.build(spoken, written, self.recipe.least_count)
         vocabulary.save(self.work)
         text = TextSet.build(spoken + written, vocabulary)
@@ -124,6 +123,18 @@ class Workshop:
             len(vocabulary.syllables),
             len(text.tokens),
         )
+
+    def language(self, path: Path) -> None:
+        """Write the language model of the recipe's text; raises what ``make_language_model`` does."""
+        tokens = Vocabulary.load(self.work).tokens
+        make_language_model(tokens, [*self._spoken_text(), *self._written_text()], path)
+
+    def _spoken_text(self) -> list[str]:
+        return [clip.text for clip in self._training_clips() if is_han(clip.text)]
+
+    def _written_text(self) -> list[str]:
+        held_out = {clip.text for manifest in self.recipe.held_out.values() for clip in self._clips(manifest)}
+        return [clause for clause in self._clauses() if clause not in held_out]
 
     def _extract(self) -> None:
         if self.live:

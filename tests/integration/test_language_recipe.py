@@ -49,22 +49,28 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     server.shutdown()
 
 
-def test_only_what_the_recogniser_can_write_is_kept(mirror: Path, tmp_path: Path) -> None:
+def test_the_recipes_text_is_mixed_in(mirror: Path, tmp_path: Path) -> None:
     out = tmp_path / "made" / "language.npz"
-    language.make_language_model(["<blank>", "我", "想"], out)
+    language.make_language_model(["<blank>", "我", "想", "睡"], ["我想睡", "我睡"], out)
     model = open_language_model(out)
-    assert set(model.words) == {"我", "想"}
-    assert len(model) == 3
+    assert set(model.words) == {"<s>", "我", "想", "睡"}
+    assert model.score(["我", "想", "睡"]) > model.score(["睡", "想", "我"])
+
+
+def test_only_what_the_recogniser_can_write_is_kept(mirror: Path, tmp_path: Path) -> None:
+    out = tmp_path / "language.npz"
+    language.make_language_model(["我", "想"], ["我想睡", "想我"], out)
+    assert set(open_language_model(out).words) == {"<s>", "我", "想"}
 
 
 def test_another_file_than_the_one_meant_is_refused(mirror: Path, tmp_path: Path) -> None:
     (mirror / language.SOURCE).write_bytes(b"something else")
     with pytest.raises(ValueError, match="checksum"):
-        language.make_language_model(["我"], tmp_path / "language.npz")
+        language.make_language_model(["我"], ["我"], tmp_path / "language.npz")
     assert not (tmp_path / "language.npz").exists()
 
 
 def test_no_mirror_is_an_error(mirror: Path, tmp_path: Path) -> None:
     (mirror / language.SOURCE).unlink()
     with pytest.raises(OSError, match="cannot be fetched"):
-        language.make_language_model(["我"], tmp_path / "language.npz")
+        language.make_language_model(["我"], ["我"], tmp_path / "language.npz")
