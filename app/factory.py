@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -49,6 +50,7 @@ from app.transcriber import Transcriber
 from app.transcriptions import Transcriptions
 from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment, Tier, Transcript, open_recognizer
 from asr.decoding import ALL_TIERS
+from asr.engines import EngineOptions
 from asr.errors import ModelError
 from asr.frontend import Samples
 from asr.hotwords import EMPTY
@@ -251,11 +253,23 @@ def _model(settings: Settings) -> config.Model:
 
 def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
     try:
-        return open_recognizer(settings.model_dir, threads=settings.threads)
+        return open_recognizer(settings.model_dir, engine=_engine(settings))
     except ModelError as error:
         log.error("no model: voice messages will fail", code=error.code, reason=str(error))
         app.state.model_error = error
         return MissingRecognizer(error)
+
+
+def _engine(settings: Settings) -> EngineOptions:
+    return EngineOptions(
+        kind=settings.engine,
+        device=settings.device,
+        threads=settings.threads,
+        most_threads=max(1, (os.cpu_count() or 1) // settings.workers),
+        url=settings.engine_url,
+        mode=settings.engine_mode,
+        verify=settings.engine_verify,
+    )
 
 
 def _transcriber(settings: Settings, recognizer: Recognizer, account: Limits) -> Transcriber:

@@ -9,6 +9,8 @@ from typing import Literal, Self
 from pydantic import Field, IPvAnyNetwork, TypeAdapter, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from asr.engines import Device, EngineKind, RemoteMode
+
 
 def _on_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
@@ -43,8 +45,18 @@ class Settings(BaseSettings):
     """The bot's domain: a name from bot/domains or the path of a YAML file."""
     workers: int = Field(default_factory=lambda: min(2, os.cpu_count() or 1), ge=1, le=64)
     """How many recordings are recognised at the same time."""
-    threads: int = Field(default=1, ge=1, le=64)
-    """Threads of one recognition; workers times threads should not exceed the cores."""
+    threads: int = Field(default=0, ge=0, le=64)
+    """Threads of one recognition; 0 measures at the start what is fastest on the cores that the workers share."""
+    engine: EngineKind = "auto"
+    """What runs the acoustic model: onnx, torch, remote, sherpa, or auto, as the model's files say."""
+    device: Device = "auto"
+    """What it runs on: cpu, cuda, or auto, the GPU where the engine can use one."""
+    engine_url: str = Field(default="", pattern=r"^(wss?://[^\s]+)?$")
+    """The FunASR server that the engine remote speaks to, as ws://host:port or wss://host:port."""
+    engine_mode: RemoteMode = "offline"
+    """The mode in which that server is used: offline, or 2pass for one that offers nothing else."""
+    engine_verify: bool = True
+    """Whether that server's certificate is checked; false for the self-signed one that FunASR brings."""
     max_waiting: int = Field(default=16, ge=0, le=10_000)
     """How many messages may wait for a worker before new ones are told to come later."""
     max_upload_bytes: int = Field(default=50 * 2**20, ge=1)
@@ -120,6 +132,12 @@ class Settings(BaseSettings):
     def in_frame_of_other_site(self) -> bool:
         """Whether a page of another site may show this one in a frame."""
         return any(source not in ("'self'", "'none'") for source in self.frame_ancestors.split())
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.engine == "remote" and not self.engine_url:
+            raise ValueError("engine remote needs engine_url: the address of the FunASR server")
+        return self
 
     @model_validator(mode="after")
     def _check_proxies(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ import onnxruntime
 import yaml
 
 from asr.errors import ModelFileMissing, ModelInvalid
+
+log = logging.getLogger(__name__)
+
+CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -59,10 +65,13 @@ class ModelFolder:
             raise self.invalid(file, "it is not a list of strings")
         return tuple(tokens)
 
-    def session(self, *names: str, threads: int = 1, any_length: bool = False) -> onnxruntime.InferenceSession:
-        """Open the first ONNX file of `names` on the CPU; raises ModelFileMissing, ModelInvalid.
+    def session(
+        self, *names: str, threads: int = 1, any_length: bool = False, cuda: bool = False
+    ) -> onnxruntime.InferenceSession:
+        """Open the first ONNX file of `names`; raises ModelFileMissing, ModelInvalid.
 
-        With `any_length` the second dimension of the input `hotword` may be of any size, whatever the file says.
+        With `any_length` the second dimension of the input `hotword` may be of any size, whatever the file says. With
+        `cuda` it runs on the GPU; where onnxruntime cannot, on the CPU, with a warning in the log.
         """
         file = self.find(*names)
         options = onnxruntime.SessionOptions()
@@ -74,10 +83,13 @@ class ModelFolder:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             source = _any_length(file.read_bytes()) if any_length else str(file)
-            return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(source, options, providers=[CUDA, _CPU] if cuda else [_CPU])
         # onnxruntime's errors share no base class of their own: InvalidProtobuf, InvalidGraph, Fail, NotImplemented...
         except Exception as error:
             raise self.invalid(file, "onnxruntime cannot load it") from error
+        if cuda and session.get_providers()[0] != CUDA:
+            log.warning("%s runs on the CPU: onnxruntime could not use the GPU", file)
+        return session
 
     def cmvn(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (shift, scale), float32 of shape (D,), from am.mvn (Kaldi nnet1 text: AddShift, Rescale)."""

@@ -12,7 +12,7 @@ import soxr
 
 from asr.audio import SAMPLE_RATE, Audio
 from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier, WordRescorer, decode_greedily
-from asr.engines import Engine, Heard, open_engine
+from asr.engines import Engine, EngineOptions, Heard, open_engine
 from asr.finishing import Finisher, open_finisher
 from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
@@ -192,6 +192,7 @@ def open_recognizer(
     vad_dir: Path | None = None,
     punctuation_dir: Path | None = None,
     threads: int = 1,
+    engine: EngineOptions | None = None,
 ) -> Recognizer:
     """Load a recogniser.
 
@@ -201,16 +202,21 @@ def open_recognizer(
         vad_dir: folder of an FSMN-VAD; None is the embedded one.
         punctuation_dir: folder of a CT-Transformer; None sets no marks.
         threads: CPU threads used for one recording.
+        engine: how the model is run, threads included; None is what suits the folder's files, with `threads`.
 
     Raises:
+        EngineMissing: a package that the engine needs is not installed.
+        ValueError: the address of a server is none.
         ModelFileMissing: the error names the folder looked in and the file missing.
         ModelInvalid: a file cannot be used; the error says which and why.
     """
-    language = EMBEDDED / "language" / LANGUAGE_FILE if model_dir is None else model_dir / LANGUAGE_FILE
+    options = engine or EngineOptions(threads=threads)
+    embedded = model_dir is None and options.kind != "remote"
+    language = EMBEDDED / "language" / LANGUAGE_FILE if embedded else (model_dir or Path()) / LANGUAGE_FILE
     return Recognizer(
-        open_vad(vad_dir or EMBEDDED / "vad", threads=threads),
-        open_engine(model_dir or EMBEDDED / "paraformer", threads=threads),
-        language=open_language_model(language) if model_dir is None or language.is_file() else None,
+        open_vad(vad_dir or EMBEDDED / "vad"),  # one thread: it is too small to gain by more
+        open_engine(model_dir or EMBEDDED / "paraformer", options),
+        language=open_language_model(language) if embedded or (model_dir and language.is_file()) else None,
         finisher=open_finisher(punctuation_dir, threads=threads),
     )
 

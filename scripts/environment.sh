@@ -150,7 +150,7 @@ ensure_torch() {
 
 # What tests and checks need: the app's packages, torch, the tools.
 ensure_dev_packages() {
-    local files=("$ROOT/requirements.txt" "$ROOT/requirements-torch.txt" "$ROOT/requirements-dev.txt")
+    local files=("$ROOT"/requirements{,-torch,-sherpa,-dev}.txt)
     ensure_torch
     up_to_date dev "${files[@]}" && return
     say "Installing the packages of the app and its tests into .venv (once; a minute or two)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asr.engines.engine import Engine, Heard
-from asr.engines.opening import open_engine
+from asr.engines.opening import Device, EngineKind, EngineOptions, open_engine
+from asr.engines.remote_connection import RemoteMode
 
-__all__ = ["Engine", "Heard", "open_engine"]
+__all__ = ["Device", "Engine", "EngineKind", "EngineOptions", "Heard", "RemoteMode", "open_engine"]

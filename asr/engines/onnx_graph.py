@@ -27,6 +27,7 @@ class Graph:
         optional: Sequence[str] = (),
         threads: int = 1,
         any_length: bool = False,
+        cuda: bool = False,
     ) -> None:
         """Load the first file of `names` that is there.
 
@@ -37,13 +38,18 @@ class Graph:
             outputs: what it has to give.
             optional: what is taken too when it gives it.
             threads: CPU threads of one run.
+            cuda: run it on the GPU, and of a file and its int8 form take the first: a GPU is slower with that.
             any_length: let the second dimension of its first input be of any size, whatever the file says.
 
         Raises:
             ModelFileMissing, ModelInvalid: no such file, or it is of another kind.
         """
+        if cuda:
+            names = sorted(names, key=lambda name: name.endswith("_quant.onnx"))
         file = folder.find(*names)
-        self._session: onnxruntime.InferenceSession = folder.session(*names, threads=threads, any_length=any_length)
+        self._session: onnxruntime.InferenceSession = folder.session(
+            *names, threads=threads, any_length=any_length, cuda=cuda
+        )
         given = {node.name for node in self._session.get_outputs()}
         missing = [name for name in outputs if name not in given]
         if missing:

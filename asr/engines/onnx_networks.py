@@ -10,64 +10,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
 import numpy as np
 
+from asr.engines.bias import HotwordEncoder, HotwordUnits
+from asr.engines.network import Batch
 from asr.engines.onnx_graph import Graph
 from asr.folder import ModelFolder
+from asr.hotwords import HotwordList
 from asr.posteriors import Array
 
 _MODEL = ("model_quant.onnx", "model.onnx")
 _SPEECH = ("speech", "speech_lengths")
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What a network gave for B segments.
-
-    `scores` (B, N, V) are log-probabilities or logits, `counts` (B,) the tokens of each. `weights` (B, S) are CIF
-    weights; `fires` says whether they are those of FunASR's time predictor, which fires where a token begins.
-    """
-
-    scores: Array
-    counts: np.ndarray
-    weights: Array | None
-    fires: bool = False
-
-
-class Network(Protocol):
-    """One layout of ONNX files behind one call."""
-
-    def run(self, features: Array, lengths: np.ndarray, bias: Array | None) -> Batch:
-        """Run a batch through the network.
-
-        Args:
-            features: (B, T, D), of which `lengths` (B,) frames are real.
-            lengths: as said.
-            bias: (W, E) embeddings of hotwords, for a network that takes them.
-
-        Raises:
-            RecognitionFailed: onnxruntime failed.
-        """
-        ...
-
-
 class WhisperParaformerNetwork:
     """The embedded model: Whisper's encoder in one file, Paraformer's own parts in another."""
 
-    def __init__(self, folder: ModelFolder, *, threads: int) -> None:
+    takes_hotwords = False
+
+    def __init__(self, folder: ModelFolder, *, threads: int, cuda: bool = False) -> None:
         """Load both files; raises ModelFileMissing, ModelInvalid."""
         encoded = ("encoder_out", "encoder_lengths")
         self._encoder = Graph(
-            folder, ("encoder_quant.onnx", "encoder.onnx"), inputs=_SPEECH, outputs=encoded, threads=threads
+            folder, ("encoder_quant.onnx", "encoder.onnx"), inputs=_SPEECH, outputs=encoded, threads=threads, cuda=cuda
         )
         outputs = ("log_probs", "token_num", "alphas")
-        self._model = Graph(folder, _MODEL, inputs=encoded, outputs=outputs, threads=threads)
+        self._model = Graph(folder, _MODEL, inputs=encoded, outputs=outputs, threads=threads, cuda=cuda)
 
-    def run(self, features: Array, lengths: np.ndarray, bias: Array | None) -> Batch:
-        """Run a batch; it takes no bias. Raises RecognitionFailed."""
+    def run(self, features: Array, lengths: np.ndarray, hotwords: HotwordList) -> Batch:
+        """Run a batch; it takes no hotwords. Raises RecognitionFailed."""
         encoded = self._encoder.run({"speech": features, "speech_lengths": lengths})
         found = self._model.run(encoded)
         return Batch(found["log_probs"], found["token_num"], found["alphas"])
@@ -76,8 +47,8 @@ class WhisperParaformerNetwork:
 class FunasrNetwork:
     """FunASR's export: encoder, predictor and decoder in one file."""
 
-    def __init__(self, folder: ModelFolder, *, threads: int) -> None:
-        """Load the file; raises ModelFileMissing, ModelInvalid."""
+    def __init__(self, folder: ModelFolder, units: tuple[str, ...], *, threads: int, cuda: bool = False) -> None:
+        """Load the file, and the hotword encoder where it wants one; raises ModelFileMissing, ModelInvalid."""
         self._graph = Graph(
             folder,
             _MODEL,
@@ -85,17 +56,28 @@ class FunasrNetwork:
             outputs=("logits", "token_num"),
             optional=("us_alphas",),
             threads=threads,
+            cuda=cuda,
         )
+        self._hotwords = _open_hotword_encoder(folder, units) if "bias_embed" in self._graph.shapes else None
 
     @property
-    def takes_bias(self) -> bool:
-        """Whether it wants embeddings of hotwords."""
-        return "bias_embed" in self._graph.shapes
+    def takes_hotwords(self) -> bool:
+        """Whether it has a hotword encoder."""
+        return self._hotwords is not None
 
-    def run(self, features: Array, lengths: np.ndarray, bias: Array | None) -> Batch:
+    def run(self, features: Array, lengths: np.ndarray, hotwords: HotwordList) -> Batch:
         """Run a batch; raises RecognitionFailed."""
         values = {"speech": features, "speech_lengths": lengths}
-        if bias is not None:
-            values["bias_embed"] = np.repeat(bias[None], len(features), axis=0)
+        if self._hotwords is not None:
+            values["bias_embed"] = np.repeat(self._hotwords.embed(hotwords)[None], len(features), axis=0)
         found = self._graph.run(values)
         return Batch(found["logits"], found["token_num"], found.get("us_alphas"), fires=True)
+
+
+def _open_hotword_encoder(folder: ModelFolder, units: tuple[str, ...]) -> HotwordEncoder:
+    try:
+        spelling = HotwordUnits(units)
+    except ValueError as error:
+        raise folder.invalid(folder.path / "tokens.json", str(error)) from error
+    names = ("model_eb_quant.onnx", "model_eb.onnx")
+    return HotwordEncoder(Graph(folder, names, inputs=("hotword",), outputs=("hw_embed",), any_length=True), spelling)

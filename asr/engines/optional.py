@@ -25,6 +25,7 @@ def import_optional(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
+        package = package.partition(".")[0]
         file = _REQUIREMENTS[package]
         raise EngineMissing(
             f"This needs the package {package}, which is not installed: pip install -r {file}",

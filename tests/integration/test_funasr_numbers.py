@@ -15,9 +15,10 @@ import torch
 from asr.audio import decode_audio
 from asr.engines.onnx_engine import OnnxEngine
 from asr.engines.onnx_streaming import StreamingParaformer
+from asr.engines.torch_engine import TorchEngine
 from asr.folder import ModelFolder
 from asr.frontend import open_frontend
-from asr.hotwords import Hotword, HotwordList
+from asr.hotwords import EMPTY, Hotword, HotwordList
 from asr.vad import VadModel
 from tests.tiny_models import vocabulary
 
@@ -127,6 +128,19 @@ def test_times(tiny_model: Tiny, samples: np.ndarray, kind: str) -> None:
     assert spoken >= len(names) - 1
     inside = np.clip(np.array(expected) / 1000, 0.0, len(samples) / 16000)
     assert np.abs(heard.posteriors.times[:spoken] - inside).max() <= TIME_TOLERANCE
+
+
+@pytest.mark.parametrize("kind", ["paraformer", "bicif", "seaco", "contextual"])
+def test_the_torch_engine_in_batches(tiny_model: Tiny, samples: np.ndarray, kind: str) -> None:
+    """Padded together as alone, and as over onnxruntime, times included."""
+    segments = [samples, samples[16000:50000], samples[:52000], samples[5000:60000]]
+    engine = TorchEngine(tiny_model(kind), device="cpu")
+    for hotwords in (EMPTY, WORDS):
+        found = engine.listen(segments, hotwords)
+        for heard, expected in zip(found, OnnxEngine(tiny_model(kind)).listen(segments, hotwords), strict=True):
+            assert np.abs(heard.posteriors.log_probs - expected.posteriors.log_probs).max() <= TOLERANCE
+            assert np.abs(heard.posteriors.times - expected.posteriors.times).max() <= TIME_TOLERANCE
+            assert (heard.alone is None) == (not hotwords or kind in ("paraformer", "bicif"))
 
 
 def streamed_by_funasr(folder: Path, samples: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
