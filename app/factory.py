@@ -56,7 +56,7 @@ from asr.frontend import Samples
 from asr.hotwords import EMPTY
 from asr.streaming import Session
 from asr.vad import VoiceActivityStream
-from bot import BotError, open_dialogues
+from bot import Backend, BotError, open_dialogues
 
 log = structlog.get_logger(__name__)
 
@@ -291,7 +291,20 @@ def _transcriber(settings: Settings, recognizer: Recognizer, account: Limits) ->
 
 def _open_dialogue(settings: Settings, store: Store, clock: Clock | None) -> Dialogue:
     # One database for all: bookings are backed up with the conversations that led to them.
-    return open_dialogues(settings.domain, store.database.engine, clock)
+    return open_dialogues(settings.domain, store.database.engine, clock, _backend(settings))
+
+
+def _backend(settings: Settings) -> Backend | None:
+    if settings.bot_backend == "builtin":
+        return None
+    return Backend(
+        settings.bot_backend,
+        settings.bot_url,
+        key=settings.bot_key,
+        model=settings.bot_model,
+        timeout=settings.bot_timeout,
+        role=settings.bot_role,
+    )
 
 
 def _unknown_api_paths() -> APIRouter:

@@ -43,6 +43,18 @@ class Settings(BaseSettings):
     """The folder of the acoustic model; empty means the embedded one."""
     domain: str = "clinic"
     """The bot's domain: a name from bot/domains or the path of a YAML file."""
+    bot_backend: Literal["builtin", "rasa", "openai", "webhook"] = "builtin"
+    """Another bot that answers: a Rasa server, a language model over OpenAI's API, or any webhook."""
+    bot_role: Literal["front", "fallback"] = "front"
+    """Whether that bot answers first, or only what the built-in one did not understand three times."""
+    bot_url: str = Field(default="", pattern="^(https?://.+)?$")
+    """Where that bot is: Rasa's own url, the url that ends in /v1, or the webhook's; no other host is ever asked."""
+    bot_key: str = Field(default="", repr=False)
+    """The key that is sent to that bot as a bearer token."""
+    bot_model: str = ""
+    """The name of the language model."""
+    bot_timeout: float = Field(default=10.0, gt=0)
+    """How long that bot may take to answer, in seconds, before the built-in one does."""
     workers: int = Field(default_factory=lambda: min(2, os.cpu_count() or 1), ge=1, le=64)
     """How many recordings are recognised at the same time."""
     threads: int = Field(default=0, ge=0, le=64)
@@ -143,6 +155,8 @@ class Settings(BaseSettings):
     def _check_proxies(self) -> Self:
         networks = TypeAdapter(list[IPvAnyNetwork])
         networks.validate_python(sorted(self.trusted_proxies))
+        if (self.bot_backend != "builtin") != bool(self.bot_url):
+            raise ValueError("bot_backend and bot_url belong together: set both or neither")
         if self.user_header and not self.trusted_proxies:
             raise ValueError("user_header needs trusted_proxies: otherwise anybody could send it")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.connectors import Backend
 from bot.dialogue import Dialogue, open_dialogue
 from bot.dialogues import Dialogues, DomainCard, open_dialogues
 from bot.domain import Domain
@@ -11,6 +12,7 @@ from bot.state import DialogueState
 from bot.turn import Image, QuickReply, Reply, Table, Utterance
 
 __all__ = [
+    "Backend",
     "BotError",
     "Dialogue",
     "DialogueState",

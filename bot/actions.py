@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.calls import Calls
 from bot.decision import ActionCall
 from bot.domain import Domain
 from bot.errors import ActionFailed, ActionUnknown
@@ -32,6 +33,7 @@ class ActionRunner:
                 raise ActionUnknown(f"There is no action {task.action!r}; choose one of: {known}.", action=task.action)
         self._domain = domain
         self._records = Records(domain, engine)
+        self._calls = Calls(domain.actions)
 
     def prepare(self) -> None:
         """Make the tables now; a database that cannot be reached yet is tried again when it is needed."""
@@ -65,6 +67,8 @@ class ActionRunner:
 
     def _act(self, call: ActionCall, now: datetime) -> list[Found]:
         action = self._domain.actions[call.action]
+        if action.do == "call":
+            return self._calls.run(action, call)
         record = action.record
         if action.do == "add":
             self._records.add(record, call.key, call.values, now, (action.items, call.items), self._place(call))

@@ -26,6 +26,14 @@ class ActionCall:
 
 
 @dataclass(frozen=True)
+class Prefill:
+    """A task to begin, and texts to read values for some of its slots from."""
+
+    task: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Decision:
     """The next state, what to say and show, and the action to run first (then `Policy.finish` or `failed`)."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import create_engine
 
 from bot.actions import ActionRunner
-from bot.decision import Decision
+from bot.decision import Decision, Prefill
 from bot.domain import Domain
 from bot.domain_file import load_domain
 from bot.errors import ActionFailed, PlaceTaken
@@ -59,7 +60,8 @@ class Dialogue:
 
     def start(self) -> Reply:
         """Begin a conversation: the greeting."""
-        return _reply(self._policy.start(DialogueState(domain=self.domain.name, key=self._new_key())))
+        started = self._policy.start(DialogueState(domain=self.domain.name, key=self._new_key()))
+        return _reply(started, self._clock())
 
     def respond(self, utterance: Utterance, state: DialogueState) -> Reply:
         """Answer one utterance; any text is answered, none raises.
@@ -67,11 +69,32 @@ class Dialogue:
         The same utterance, state and time give the same reply. A state of another domain, or of one that has since
         lost the tasks or slots it speaks of, is begun anew.
         """
-        if not self._fits(state):
-            state = self.start().state
         now = self._clock()
+        state, note = self._current(state, now)
         asked = state.question.slot if state.question and state.question.kind != "summary" else ""
         decision = self._policy.decide(state, self._nlu.understand(utterance, asked, now))
+        reply = self._carry_out(decision, now)
+        return replace(reply, texts=(*note, *reply.texts))
+
+    def begin(self, wanted: Prefill, state: DialogueState) -> Reply:
+        """Begin a task that somebody else has understood is wanted, and ask for what is missing.
+
+        The texts for its slots are read like typed answers: what cannot be read is asked for.
+        """
+        now = self._clock()
+        state, _ = self._current(state, now)
+        return self._carry_out(self._policy.begin(state, wanted.task, self._nlu.read(wanted.values, now)), now)
+
+    def question(self, state: DialogueState) -> tuple[str, ...]:
+        """Return the bubbles that put the present question; () when there is none."""
+        return self._policy.question(state, self._clock().date())
+
+    def phrase(self, name: str, state: DialogueState) -> str:
+        """Return a phrase of the domain that has nothing to fill in."""
+        return self._policy.phrase(name, state)
+
+    def _carry_out(self, decision: Decision, now: datetime) -> Reply:
+        """Run the actions that `decision` leads to and return the answer; a failed action is told of in it."""
         done: list[str] = []
         while (run := decision.run) is not None:  # a look-up may be followed by another, of the task returned to
             try:
@@ -80,11 +103,21 @@ class Dialogue:
                 decision = self._policy.taken(decision, now)
             except ActionFailed:
                 _log.exception("action %s failed", run.action or run.slot)
-                return _reply(self._policy.failed(decision, now), *done)
+                decision = self._policy.failed(decision, now)
             else:
                 done += filter(None, [run.action])
                 decision = self._policy.finish(decision, found, now)
-        return _reply(decision, *done)
+        return _reply(decision, now, *done)
+
+    def _current(self, state: DialogueState, now: datetime) -> tuple[DialogueState, tuple[str, ...]]:
+        """Return the state to go on from, and what there is to say about it: begun anew, or a task put aside."""
+        if not self._fits(state):
+            return self.start().state, ()
+        touched = _moment(state.touched)
+        if touched is None or now - touched < timedelta(minutes=self.domain.expires_minutes) or not state.frames:
+            return state, ()
+        note = self._policy.phrase("expired", state, task=self.domain.tasks[state.frames[-1].task].title)
+        return DialogueState(self.domain.name, self._new_key(), turn=state.turn, history=state.history), (note,)
 
     def lexicon(self, state: DialogueState) -> tuple[str, ...]:
         """Return the words to expect in the next utterance, the likeliest first: they narrow with what is asked."""
@@ -118,11 +151,20 @@ def _engine(path: Path) -> Engine:
     return create_engine(f"sqlite:///{path}")
 
 
-def _reply(decision: Decision, *actions: str) -> Reply:
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _reply(decision: Decision, now: datetime, *actions: str) -> Reply:
+    state = replace(decision.state, touched=now.isoformat(timespec="seconds"))
     return Reply(
         texts=decision.texts,
         quick_replies=decision.buttons,
-        state=decision.state,
+        state=state,
         cards=decision.cards,
         actions=actions,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from bot.connectors import Backend, ConnectedDialogue, connect
 from bot.dialogue import Clock, Dialogue, open_dialogue
 from bot.domain_file import domain_names
 from bot.errors import DomainMissing
@@ -26,9 +27,9 @@ class DomainCard:
 class Dialogues:
     """The dialogues of several domains. It holds nothing of a conversation; safe to share between threads."""
 
-    def __init__(self, dialogues: Iterable[Dialogue]) -> None:
+    def __init__(self, dialogues: Iterable[Dialogue | ConnectedDialogue]) -> None:
         """Offer `dialogues`, the first of them to who does not choose; of two of one name the first is taken."""
-        self._dialogues: dict[str, Dialogue] = {}
+        self._dialogues: dict[str, Dialogue | ConnectedDialogue] = {}
         for dialogue in dialogues:
             self._dialogues.setdefault(dialogue.domain.name, dialogue)
         self.default = next(iter(self._dialogues))
@@ -50,10 +51,10 @@ class Dialogues:
         """Return the words to expect next; see Dialogue.lexicon."""
         return self._of(state).lexicon(state)
 
-    def _of(self, state: DialogueState) -> Dialogue:
+    def _of(self, state: DialogueState) -> Dialogue | ConnectedDialogue:
         return self._dialogues.get(state.domain) or self._dialogues[self.default]
 
-    def _dialogue(self, name: str) -> Dialogue:
+    def _dialogue(self, name: str) -> Dialogue | ConnectedDialogue:
         if name not in self._dialogues:
             known = ", ".join(self._dialogues)
             raise DomainMissing(f"There is no domain {name!r} here; choose one of: {known}.", name=name)
@@ -61,12 +62,18 @@ class Dialogues:
 
 
 def open_dialogues(
-    default: str | Path = "clinic", database: Path | Engine = Path("data/bookings.db"), clock: Clock | None = None
+    default: str | Path = "clinic",
+    database: Path | Engine = Path("data/bookings.db"),
+    clock: Clock | None = None,
+    backend: Backend | None = None,
 ) -> Dialogues:
     """Return the dialogues of all shipped domains, and of `default`, which may be the path of another.
+
+    With `backend` another bot has its say in each of them.
 
     Raises DomainMissing, DomainInvalid or ActionUnknown when one of them cannot be used.
     """
     first = open_dialogue(default, database, clock)
     others = [name for name in domain_names() if name != first.domain.name]
-    return Dialogues([first, *(open_dialogue(name, database, clock) for name in others)])
+    dialogues = [first, *(open_dialogue(name, database, clock) for name in others)]
+    return Dialogues([connect(one, backend) for one in dialogues] if backend else dialogues)

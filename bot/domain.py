@@ -51,6 +51,11 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "which_record": frozenset(),
     "none_found": frozenset({"task"}),
     "none_free": frozenset(),
+    "backend_dead": frozenset(),
+    "hand_off": frozenset(),
+    "expired": frozenset({"task"}),
+    "which_task": frozenset({"tasks"}),
+    "then_task": frozenset({"task"}),
     "place_taken": frozenset(),
     "item_added": frozenset({"number", "item"}),
     "item_changed": frozenset({"number", "item"}),
@@ -140,14 +145,30 @@ class Action(Strict):
     `add` writes one with the task's values, and with `items` one of that record for each entry of its list. `find`
     finds those whose `match` slots have them (`none` is said when there are none), `change` gives the one that the
     task's slot of type record chose the values of `set`, `cancel` cancels it.
+
+    `call` posts the values to a webhook at `url`, with the secret of the environment variable `secret_env` as bearer
+    token; it has `timeout` seconds, and `retries` further tries when it does not answer or answers with an error of
+    its own. The task's `done` may hold what it `returns`.
     """
 
-    do: Literal["add", "find", "change", "cancel"]
-    record: str
+    do: Literal["add", "find", "change", "cancel", "call"]
+    record: str = ""
     items: str = ""
     match: list[str] = Field(default_factory=list)
     set: list[str] = Field(default_factory=list)
     none: str = ""
+    url: str = Field(default="", pattern="^(https?://.+)?$")
+    timeout: float = Field(default=5.0, gt=0, le=60)
+    retries: int = Field(default=2, ge=0, le=5)
+    secret_env: str = ""
+    returns: list[Name] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _record_or_url(self) -> Self:
+        needed, other = ("url", "record") if self.do == "call" else ("record", "url")
+        if not getattr(self, needed) or getattr(self, other):
+            raise ValueError(f"an action that does {self.do!r} needs `{needed}:` and takes no `{other}:`")
+        return self
 
 
 def _due(steps: Sequence[Step], values: Mapping[str, str]) -> list[Step]:
@@ -248,7 +269,10 @@ class Intent(Strict):
 
 
 class Domain(Strict):
-    """A whole domain, checked: every name that is referred to exists, every phrase the bot speaks is there."""
+    """A whole domain, checked: every name that is referred to exists, every phrase the bot speaks is there.
+
+    A task that nobody has gone on with for `expires_minutes` is put aside.
+    """
 
     name: Name
     title: str
@@ -256,6 +280,7 @@ class Domain(Strict):
     timezone: str = "Asia/Shanghai"
     extends: str = ""
     buttons: list[str] = Field(default_factory=list)
+    expires_minutes: int = Field(default=240, ge=1)
     slots: dict[Name, Slot] = Field(min_length=1)
     tasks: dict[Name, Task] = Field(min_length=1)
     records: dict[Name, Record] = Field(default_factory=dict)
@@ -291,8 +316,9 @@ class Domain(Strict):
             _check_known(f"tasks.{name}.intent", task.intent, self.intents)
             self._check_steps(f"tasks.{name}.slots", task.slots)
             self._check_list(name, task)
+            returned = self.actions[task.action].returns if task.action in self.actions else []
             for key, text in (("summary", task.summary), *(("done", variant) for variant in task.done)):
-                check_placeholders(text, {*task.names, *_FILLED_IN}, f"tasks.{name}.{key}")
+                check_placeholders(text, {*task.names, *_FILLED_IN, *returned}, f"tasks.{name}.{key}")
             if not any(placeholders(variant) <= {*task.always(), *_FILLED_IN} for variant in task.done):
                 raise ValueError(f"tasks.{name}.done: add a variant without slots that may be empty")
             _check_known(f"tasks.{name}.action", task.action, self.actions)
@@ -320,6 +346,8 @@ class Domain(Strict):
             if record.part_of:
                 _check_known(f"records.{name}.part_of", record.part_of, self.records)
         for name, action in self.actions.items():
+            if action.do == "call":
+                continue
             _check_known(f"actions.{name}.record", action.record, self.records)
             if action.items:
                 _check_known(f"actions.{name}.items", action.items, self.records)

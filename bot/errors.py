@@ -7,6 +7,7 @@
     ├── StateError               a stored dialogue cannot be taken up again
     │   ├── StateInvalid         the data is damaged or belongs to another domain
     │   └── StateTooNew          a later version of this program wrote it
+    ├── BackendFailed            a bot or a service elsewhere did not answer as it should
     └── ActionError              what the user asked for could not be done
         ├── ActionUnknown        the domain names an action that does not exist
         ├── PlaceTaken           somebody else was faster
@@ -71,6 +72,12 @@ class StateTooNew(StateError):
     """A later version of the program stored this dialogue; update the program or begin a new dialogue."""
 
     code = "state_too_new"
+
+
+class BackendFailed(BotError):
+    """A bot or a service elsewhere did not answer, or not as it should; the built-in bot answers instead."""
+
+    code = "backend_failed"
 
 
 class ActionError(BotError):

@@ -17,12 +17,15 @@ def mermaid(domain: Domain) -> str:
         lines.append(f'  subgraph {name}["{_text(task.title)}"]')
         lines += [f"    {line}" for line in _task(domain, name, task)]
         lines.append("  end")
-    records = dict.fromkeys(domain.actions[task.action].record for task in domain.tasks.values())
+    actions = {name: domain.actions[task.action] for name, task in domain.tasks.items()}
+    records = dict.fromkeys(action.record for action in actions.values() if action.record)
     lines += [f'  record_{record}[("{record}")]' for record in records]
-    for name, task in domain.tasks.items():
-        action = domain.actions[task.action]
-        arrow = "-->" if action.do != "find" else "<-->"
-        lines.append(f"  {name}_action {arrow} record_{action.record}")
+    for name, action in actions.items():
+        if action.do == "call":
+            lines.append(f'  {name}_action --> {name}_service{{{{"{_text(action.url)}"}}}}')
+        else:
+            arrow = "-->" if action.do != "find" else "<-->"
+            lines.append(f"  {name}_action {arrow} record_{action.record}")
     return "\n".join(lines)
 
 

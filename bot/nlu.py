@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -105,6 +105,14 @@ class Nlu:
             now=now,
             place=place,
         )
+
+    def read(self, texts: Mapping[str, str], now: datetime) -> Understanding:
+        """Read each text as a typed answer to the question for its slot; what cannot be read is left out."""
+        mentions: list[Mention] = []
+        for slot, text in texts.items():
+            said = self.understand(Utterance(text), slot, now)
+            mentions += [replace(one, negated=False) for one in said.mentions if one.slot == slot][:1]
+        return replace(Understanding.of_nothing(now), mentions=tuple(mentions), silent=False)
 
     def _mentions(self, heard: Heard, sounds: Sounds | None, asked: str, now: datetime) -> list[Mention]:
         found: list[Mention] = []

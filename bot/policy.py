@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from bot.course import Course
 from bot.decision import Decision
@@ -64,6 +64,20 @@ class Policy:
             if decision is not None:
                 return decision.remembered()
         return fallback(turn).remembered()
+
+    def begin(self, state: DialogueState, task: str, understanding: Understanding) -> Decision:
+        """Return what follows when a task is begun with values that somebody else understood."""
+        turn = Course(self._domain, self._wording, replace(state, turn=state.turn + 1), understanding)
+        turn.open(task)
+        return (take_values(turn) or turn.advance()).remembered()
+
+    def question(self, state: DialogueState, today: date) -> tuple[str, ...]:
+        """Return the bubbles that put the present question; () when there is none."""
+        return self._wording.question(state, today)
+
+    def phrase(self, name: str, state: DialogueState, **values: str) -> str:
+        """Return a phrase, its variant chosen by the turn."""
+        return self._wording.phrase(name, state.turn, **values)
 
     def finish(self, decision: Decision, found: Sequence[Found], now: datetime) -> Decision:
         """Return what follows when what `decision` wanted run has been run, and `found` this."""

@@ -88,6 +88,8 @@ class DialogueState:
 
     `misunderstood` counts turns in a row that could not be used, `asked` how often in a row the present question
     has been put. `last_texts` and `last_buttons` are what the bot said last, for a user who asks to hear it again.
+    `touched` is the time of the last turn (ISO 8601); `history` holds the last turns as (role, text) where another
+    bot must be told.
     """
 
     domain: str
@@ -99,6 +101,8 @@ class DialogueState:
     asked: int = 0
     last_texts: tuple[str, ...] = ()
     last_buttons: tuple[tuple[str, str], ...] = ()
+    touched: str = ""
+    history: tuple[tuple[str, str], ...] = ()
 
     @property
     def frame(self) -> Frame | None:
@@ -134,6 +138,8 @@ class DialogueState:
                 asked=int(data["asked"]),
                 last_texts=tuple(str(text) for text in data["last_texts"]),
                 last_buttons=tuple((str(title), str(text)) for title, text in data["last_buttons"]),
+                touched=str(data.get("touched", "")),
+                history=tuple((str(role), str(text)) for role, text in data.get("history", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StateInvalid(f"The stored dialogue is damaged ({error!r}); begin a new one.") from error

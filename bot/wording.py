@@ -106,8 +106,11 @@ class Wording:
         action = self._domain.actions[self._domain.tasks[frame.task].action]
         if action.do == "find" and not found:
             return action.none or self.phrase("none_found", turn, task=self._domain.tasks[frame.task].title)
-        listed = "\n".join(self.record(action.record, values, today) for values in found)
-        values = {**self.frame(frame, today), "count": str(len(found)), "found": listed}
+        values = {**self.frame(frame, today), "count": str(len(found))}
+        if action.do == "find":
+            values["found"] = "\n".join(self.record(action.record, row, today) for row in found)
+        elif action.do == "call" and found:
+            values |= found[0]
         variants = [text for text in self._domain.tasks[frame.task].done if placeholders(text) <= values.keys()]
         fullest = max(len(placeholders(text)) for text in variants)
         variants = [text for text in variants if len(placeholders(text)) == fullest]

@@ -12,6 +12,8 @@ from bot.turn import QuickReply
 
 DEEPEST = 3
 """So many tasks may be begun within each other."""
+HAND_OFF_AFTER = 3
+"""After so many turns in a row that were not understood, a human is named who can help."""
 
 
 def silence(turn: Course) -> Decision | None:
@@ -93,12 +95,20 @@ def fallback(turn: Course) -> Decision:
     turn.state = replace(turn.state, misunderstood=turn.state.misunderstood + 1)
     if turn.frame is None:
         turn.say("fallback_idle")
+        _hand_off(turn)
         return turn.end()
     explanation = turn.wording.help(turn.state.question, turn.frame)
     if turn.state.asked >= MAX_ASKED:
+        _hand_off(turn)
         return turn.resume()
     if turn.state.misunderstood > 1 and explanation:
         turn.say("fallback_second", help=explanation)
     else:
         turn.say("fallback_first")
     return turn.resume()
+
+
+def _hand_off(turn: Course) -> None:
+    """Name the human help there is, after two stages that came to nothing."""
+    if turn.state.misunderstood >= HAND_OFF_AFTER:
+        turn.say("hand_off")
