@@ -69,7 +69,7 @@ async function* messages(path, options) {
   throw new ConnectionLost("the stream ended before it was done");
 }
 
-const conversationPath = (id) => `api/conversations/${encodeURIComponent(id)}`;
+export const conversationPath = (id) => `api/conversations/${encodeURIComponent(id)}`;
 
 export const getSession = () => json("api/session");
 export const logOut = () => request("api/session", { method: "DELETE" });
@@ -83,15 +83,16 @@ export function createConversation(domain = "") {
 
 export const getMessages = (id) => json(`${conversationPath(id)}/messages`);
 
-export function sendText(id, text) {
-  const headers = { "Content-Type": "application/json" };
+/** Sent again under the same `key`, it is not said twice. */
+export function sendText(id, text, key) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
   return messages(`${conversationPath(id)}/messages`, { headers, body: JSON.stringify({ text }) });
 }
 
-export function sendAudio(id, blob, name) {
+export function sendAudio(id, blob, name, key) {
   const body = new FormData();
   body.append("audio", blob, name);
-  return messages(`${conversationPath(id)}/messages`, { body });
+  return messages(`${conversationPath(id)}/messages`, { headers: { "Idempotency-Key": key }, body });
 }
 
 /** Put the user's words in the place of what was recognised. */

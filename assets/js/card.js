@@ -1,6 +1,6 @@
 // The card over the page while the talk button is held: level meter, seconds, where to slide to cancel.
 
-import { element, icon } from "./dom.js";
+import { element, fill, icon } from "./dom.js";
 import { t } from "./i18n.js";
 
 const BARS = 27;
@@ -13,7 +13,7 @@ export class RecordCard {
     this.bars = Array.from({ length: BARS }, () => element("i"));
     this.meter = element("div", { class: "ts-meter", "aria-hidden": "true" }, ...this.bars);
     this.clock = element("div", { class: "ts-clock" });
-    this.partial = element("p", { class: "ts-partial" }); // room for words that appear while one speaks
+    this.partial = element("p", { class: "ts-partial" }); // what is understood while one speaks
     this.bubble = element("div", { class: "ts-card-bubble" }, this.partial, this.meter, this.clock);
     this.hint = element("div", { class: "ts-card-hint" });
     this.target = element("div", { class: "ts-card-cancel" }, icon("close"));
@@ -26,6 +26,7 @@ export class RecordCard {
   show({ byKeyboard }) {
     this.byKeyboard = byKeyboard;
     this.levels.fill(0);
+    fill(this.partial);
     this.draw();
     this.setCancelling(false);
     this.setReady(false);

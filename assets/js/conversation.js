@@ -3,9 +3,12 @@
 
 import * as api from "./api.js";
 import { t } from "./i18n.js";
+import { LiveSpeech } from "./live.js";
+import { SAMPLE_RATE } from "./recorder.js";
 import * as outbox from "./outbox.js";
 
 const KEY = "tingshuo.conversation";
+const LOST = "connection"; // why a message failed that the server never had
 const RECONNECT_MS = [1_000, 2_000, 3_000, 5_000];
 
 // Storage may be forbidden in another site's frame: the conversation then lasts as long as the page.
@@ -28,6 +31,17 @@ const recall = () => {
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const localId = () => `local-${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;
+
+/** What `live` has heard already; if the server is gone, or had no place, the whole recording. */
+async function* heardOr(live, upload) {
+  live.finish();
+  try {
+    yield* live.messages();
+  } catch (error) {
+    if (!(error instanceof api.ConnectionLost)) throw error;
+    yield* upload();
+  }
+}
 
 export class Conversation {
   /** `view` shows: put(message), rename(from, to), remove(id), clear(), online(bool), busy(bool), domain(name). */
@@ -69,6 +83,7 @@ export class Conversation {
           this.local.set(entry.message.id, entry);
           this.view.put(entry.message);
         }
+        this.resend();
         return;
       } catch (error) {
         if (error.status !== 404) throw error;
@@ -109,16 +124,26 @@ export class Conversation {
     await this.send(this.draft({ kind: "text", text }), null, null);
   }
 
-  /** Send a recording or an uploaded file. */
-  async sendAudio(blob, name, seconds = null) {
-    const message = this.draft({ kind: "voice", text: "", seconds, audio_url: URL.createObjectURL(blob) });
+  /** A name for the next message: sent again under it after a broken connection, it is said once. */
+  newId() {
+    return localId();
+  }
+
+  /** Begin to be heard; see LiveSpeech. */
+  listen(on) {
+    return new LiveSpeech(this.id, this.newId(), { sampleRate: SAMPLE_RATE, on });
+  }
+
+  /** Send a recording or an uploaded file; `live` is what heard it while it was spoken. */
+  async sendAudio(blob, name, { seconds = null, live = null, id = live?.clientId ?? this.newId() } = {}) {
+    const message = this.draft({ id, kind: "voice", text: "", seconds, audio_url: URL.createObjectURL(blob) });
     if (this.limits.max_bytes && blob.size > this.limits.max_bytes) {
       const limit = Math.floor(this.limits.max_bytes / 2 ** 20);
       this.local.set(message.id, { message, blob, name });
       this.fail(message, new api.ApiError(413, "audio_too_large", t("file_too_large", { limit })));
       return;
     }
-    await this.send(message, blob, name);
+    await this.send(message, blob, name, live);
   }
 
   draft(fields) {
@@ -135,10 +160,21 @@ export class Conversation {
     };
   }
 
-  async send(message, blob, name) {
+  async send(message, blob, name, live = null) {
     this.local.set(message.id, { message, blob, name });
     this.view.put({ ...message, status: "sending", error: null });
-    await this.run(message, () => (blob ? api.sendAudio(this.id, blob, name) : api.sendText(this.id, message.text)));
+    const upload = () => (blob ? api.sendAudio(this.id, blob, name, message.id) : api.sendText(this.id, message.text, message.id));
+    await this.run(message, () => (live ? heardOr(live, upload) : upload()));
+  }
+
+  /** Send what the server never had, now that it is there again, in the order in which it was said. */
+  async resend() {
+    if (this.resending) return;
+    this.resending = true;
+    for (const { message, blob, name } of [...this.local.values()]) {
+      if (message.status === "failed" && message.error?.code === LOST) await this.send(message, blob, name);
+    }
+    this.resending = false;
   }
 
   /** Send again what failed: the server's copy where it has one, ours where it has none. */
@@ -200,6 +236,12 @@ export class Conversation {
     }
   }
 
+  /** Show a message that came without having been sent from here. */
+  receive(update) {
+    this.view.online(true);
+    this.view.put(update);
+  }
+
   /** The server has the message now: it keeps its copy, ours goes. */
   adopt(current, update) {
     if (current.id === update.id) return update;
@@ -225,12 +267,12 @@ export class Conversation {
       this.follow();
       return;
     }
-    this.fail(message, lost ? new Error(t("connection_lost")) : error);
+    this.fail(message, lost ? Object.assign(new Error(t("connection_lost")), { code: LOST }) : error);
     if (lost) this.follow();
   }
 
   fail(message, error) {
-    const failed = { ...message, status: "failed", error: { code: error.code ?? "connection", message: error.message } };
+    const failed = { ...message, status: "failed", error: { code: error.code ?? "unknown", message: error.message } };
     const entry = this.local.get(message.id);
     if (entry) {
       entry.message = failed;
@@ -250,6 +292,7 @@ export class Conversation {
       try {
         const { messages } = await api.getMessages(conversation);
         this.view.online(true);
+        this.resend();
         for (const message of messages) if (!this.streaming.has(message.id)) this.view.put(message);
         if (!messages.some(({ status }) => status === "recognizing" || status === "answering")) break;
       } catch (error) {

@@ -12,6 +12,7 @@ import { HotwordPanel } from "./hotwords/panel.js";
 import { loadLanguage, preferredLanguage, t } from "./i18n.js";
 import { Player } from "./player.js";
 import { obstacle, permission } from "./recorder.js";
+import { HandsFree } from "./hands-free.js";
 import { Sidebar } from "./sidebar.js";
 import { Talk } from "./talk.js";
 import { Timeline } from "./timeline.js";
@@ -44,6 +45,8 @@ class Chat {
     this.account = new Account();
     this.sidebar.node.append(this.account.node);
     this.conversation = new Conversation(this.view());
+    this.handsFree = new HandsFree({ conversation: this.conversation, events: this.handsFreeEvents() });
+    this.composer.node.insertBefore(this.handsFree.button, this.composer.send);
     this.suggested = element("span", { class: "ts-words-count" });
     this.hotwords = new HotwordPanel({
       conversation: () => this.conversation.id,
@@ -74,6 +77,17 @@ class Chat {
         this.domains.show(name);
         this.sidebar.show(this.config ?? DEFAULTS, name);
       },
+    };
+  }
+
+  handsFreeEvents() {
+    return {
+      begin: () => this.player.stop(),
+      speech: () => this.player.stop(), // who talks does not want to be talked to
+      message: (update) => this.conversation.receive(update),
+      kept: (blob, seconds, id) => this.conversation.sendAudio(blob, "recording.wav", { seconds, id }),
+      ended: (reason) => reason && this.toast.show(t(reason), "warning"),
+      refused: (reason) => this.explainMicrophone(reason),
     };
   }
 
@@ -111,6 +125,7 @@ class Chat {
       stage,
       this.sidebar.node,
       this.composer.node,
+      this.handsFree.node,
       this.card.node,
       this.hotwords.node,
       this.toast.node,
@@ -141,11 +156,15 @@ class Chat {
       button: this.composer.talk,
       card: this.card,
       maxSeconds: this.config.max_record_seconds,
+      listen: (draft) => this.conversation.listen({ draft }),
       events: {
-        begin: () => this.player.stop(),
-        recorded: (blob, seconds) => {
+        begin: () => {
+          this.handsFree.stop();
+          this.player.stop();
+        },
+        recorded: (blob, seconds, live) => {
           this.banner.hide("microphone");
-          this.conversation.sendAudio(blob, "recording.wav", seconds);
+          this.conversation.sendAudio(blob, "recording.wav", { seconds, live });
         },
         tooShort: () => this.toast.show(t("too_short"), "warning"),
         cancelled: () => this.toast.show(t("cancelled")),
@@ -187,7 +206,7 @@ class Chat {
   async sendExample(example) {
     try {
       const blob = await api.fetchBlob(example.url);
-      await this.conversation.sendAudio(blob, example.url.split("/").pop(), example.seconds ?? null);
+      await this.conversation.sendAudio(blob, example.url.split("/").pop(), { seconds: example.seconds ?? null });
     } catch (error) {
       console.warn("Tingshuo: example not sent:", error.message);
       this.toast.show(t("connection_lost"), "warning");

@@ -119,15 +119,22 @@ export class Recorder {
       while (kept - this.preRoll[0].length > PRE_ROLL * SAMPLE_RATE) kept -= this.preRoll.shift().length;
       return;
     }
-    this.recording.push(chunk);
-    this.onChunk(chunk);
+    this.record(chunk);
     this.onLevel(level(chunk));
   }
 
-  /** Begin to keep what the microphone hears. Call open() first. */
-  start() {
-    this.recording = this.preRoll;
+  /** Begin to hear, and to keep it unless `keep` is false. Call open() first. */
+  start({ keep = true } = {}) {
+    const before = this.preRoll;
     this.preRoll = [];
+    this.keep = keep;
+    this.recording = [];
+    for (const chunk of before) this.record(chunk);
+  }
+
+  record(chunk) {
+    if (this.keep) this.recording.push(chunk);
+    this.onChunk(chunk);
   }
 
   /** End the recording; {blob, seconds}, with the last syllable in it. */
@@ -138,7 +145,7 @@ export class Recorder {
       this.graph?.node.port.postMessage("flush");
       setTimeout(done, 300); // a suspended context never answers, nor does one that is closed
     });
-    this.recording.push(this.resampler.flush());
+    this.record(this.resampler.flush());
     const samples = join(this.recording);
     this.rest();
     return { blob: encodeWav(samples, SAMPLE_RATE), seconds: samples.length / SAMPLE_RATE };

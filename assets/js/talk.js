@@ -1,5 +1,6 @@
 // Hold to talk: by mouse, finger, pen or the space bar; slide up (or Escape) to cancel.
 
+import { showDraft } from "./hands-free.js";
 import { MicrophoneError, Recorder } from "./recorder.js";
 
 const SHORTEST = 0.5; // seconds
@@ -8,16 +9,19 @@ const ASKED_MS = 1_000; // a microphone that takes longer to open was asked for 
 const TEXT_FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable=false])";
 
 /**
- * Lets `button` and the space bar record. `events` hears: recorded(blob, seconds), tooShort(), cancelled(),
- * refused(reason), ready() when a microphone was granted after the button was let go, begin().
+ * Lets `button` and the space bar record. `events` hears: recorded(blob, seconds, live), tooShort(), cancelled(),
+ * refused(reason), ready() when a microphone was granted after the button was let go, begin(). `listen(draft)` gives
+ * the LiveSpeech that is to hear it meanwhile, and calls draft(text, stable) with what it understands.
  */
 export class Talk {
-  constructor({ button, card, maxSeconds, events }) {
+  constructor({ button, card, maxSeconds, listen, events }) {
     this.button = button;
     this.card = card;
     this.maxSeconds = maxSeconds;
     this.events = events;
-    this.recorder = new Recorder({ onLevel: (level) => card.setLevel(level) });
+    this.listen = listen;
+    this.live = null; // where the sound goes that is recorded now
+    this.recorder = new Recorder({ onLevel: (level) => card.setLevel(level), onChunk: (chunk) => this.live?.push(chunk) });
     this.hold = null; // the press now going on: {pointer, startY, since, recording}
     this.bindPointer();
     this.bindKeyboard();
@@ -76,21 +80,27 @@ export class Talk {
     this.button.classList.add("ts-held");
     this.card.show({ byKeyboard: hold.pointer === null });
     this.events.begin();
+    hold.live = this.listen((text, stable) => {
+      if (this.hold === hold) showDraft(this.card.partial, text, stable);
+    });
     try {
       await this.stopping; // the last syllable of the message before
       await this.recorder.open();
     } catch (error) {
+      hold.live.cancel();
       if (this.hold === hold) this.end();
       if (!(error instanceof MicrophoneError)) throw error;
       this.events.refused(error.reason);
       return;
     }
     if (this.hold !== hold) {
+      hold.live.cancel();
       // Let go while the browser was still asking.
       if (!this.hold) this.recorder.cancel();
       if (!hold.cancelled && performance.now() - hold.pressed > ASKED_MS) this.events.ready();
       return;
     }
+    this.live = hold.live;
     this.recorder.start();
     hold.since = performance.now();
     this.card.setReady(true);
@@ -122,15 +132,18 @@ export class Talk {
       return;
     }
     if (cancel) {
+      hold.live.cancel();
       this.recorder.cancel();
       this.events.cancelled();
     } else if (performance.now() - hold.since < SHORTEST * 1000) {
+      hold.live.cancel();
       this.recorder.cancel();
       this.events.tooShort();
     } else {
       this.stopping = this.recorder.stop();
       const { blob, seconds } = await this.stopping;
-      this.events.recorded(blob, seconds);
+      this.live = null;
+      this.events.recorded(blob, seconds, hold.live);
     }
   }
 }

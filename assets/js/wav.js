@@ -16,11 +16,22 @@ export function encodeWav(samples, sampleRate) {
   bytes.setUint16(34, 16, true);
   ascii(36, "data");
   bytes.setUint32(40, samples.length * 2, true);
+  write(bytes, 44, samples);
+  return new Blob([bytes.buffer], { type: "audio/wav" });
+}
+
+/** Float samples in [-1, 1] as 16-bit little-endian PCM: the same numbers as in the WAV of the same sound. */
+export function toPcm(samples) {
+  const bytes = new DataView(new ArrayBuffer(samples.length * 2));
+  write(bytes, 0, samples);
+  return bytes.buffer;
+}
+
+function write(bytes, offset, samples) {
   samples.forEach((sample, i) => {
     const clipped = Math.max(-1, Math.min(1, sample));
-    bytes.setInt16(44 + i * 2, Math.round(clipped * 32767), true);
+    bytes.setInt16(offset + i * 2, Math.round(clipped * 32767), true);
   });
-  return new Blob([bytes.buffer], { type: "audio/wav" });
 }
 
 /** One array out of many chunks. */

@@ -1,0 +1,239 @@
+"""How fast live speech is answered, as a FunASR client sees it: real-time pacing, one to many streams at once.
+
+A server of its own listens to recordings sent in pieces of 60 ms, as fast as they would be spoken. Noted are
+
+- first partial: from the moment at which the first spoken character was sent to the first text;
+- final: from the moment at which the audio was sent that completes the endpoint (0.8 s of silence) to the final text;
+- what the server needs of CPU and memory, and whether each final equals the offline pipeline's text.
+
+    python benchmarks/streaming.py [--streams 1 8 16] [--seconds 15] [--drops 500] [--long 3600]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from websockets.asyncio.client import connect
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from asr import Audio, Recognizer, decode_audio, open_recognizer  # noqa: E402 -- the line above makes it found
+from asr.streaming import Session  # noqa: E402
+
+PIECE = 0.06  # seconds
+RATE = 16_000
+RECORDINGS = ("voice/book-when.wav", "voice/book-department.wav", "voice/book-name.wav", "speech/k001026.ogg")
+
+
+@dataclass
+class Utterance:
+    """A recording with silence around it, and what is known of it beforehand, in seconds from its start."""
+
+    pcm: bytes
+    onset: float
+    endpoint: float
+    text: str
+
+
+@dataclass
+class Run:
+    """What a number of streams at once gave."""
+
+    first: list[float] = field(default_factory=list)
+    final: list[float] = field(default_factory=list)
+    wrong: int = 0
+    late: float = 0.0  # by which a client fell behind real time: the machine was too slow for the measurement
+
+
+def prepare(recognizer: Recognizer) -> list[Utterance]:
+    return [_utterance(recognizer, ROOT / "tests" / "data" / name) for name in RECORDINGS]
+
+
+def _utterance(recognizer: Recognizer, path: Path) -> Utterance:
+    samples = decode_audio(path.read_bytes()).samples
+    around = np.zeros(round(1.5 * RATE), np.float32)
+    pcm = np.round(np.concatenate([around[: RATE // 2], samples, around]) * 32767).astype("<i2").tobytes()
+    heard = recognizer.transcribe(Audio(np.frombuffer(pcm, "<i2").astype(np.float32) / 32768))
+    session = Session(recognizer)
+    endpoint = 0.0
+    for number, piece in enumerate(pieces(pcm), start=1):
+        if session.accept(piece):
+            endpoint = number * PIECE
+    if len(heard.segments) != 1 or not endpoint:
+        raise SystemExit(f"{path.name} must be one stretch of speech")
+    return Utterance(pcm, heard.tokens[0].start, endpoint, heard.text)
+
+
+def pieces(pcm: bytes) -> Iterator[bytes]:
+    size = round(PIECE * RATE) * 2
+    return (pcm[begin : begin + size] for begin in range(0, len(pcm), size))
+
+
+async def stream(url: str, utterances: list[Utterance], seconds: float, run: Run, delay: float) -> None:
+    """Say one utterance after the other for `seconds`."""
+    await asyncio.sleep(delay)
+    until = time.perf_counter() + seconds
+    async with connect(url, ping_interval=None) as socket:
+        await socket.send(json.dumps({"mode": "2pass", "is_speaking": True}))
+        turn = random.Random(delay)
+        while time.perf_counter() < until:
+            await _say(socket, turn.choice(utterances), run)
+
+
+async def _say(socket: object, utterance: Utterance, run: Run) -> None:
+    began = time.perf_counter()
+
+    async def listen() -> None:
+        first = True
+        while True:
+            message = json.loads(await socket.recv())  # type: ignore[attr-defined]
+            now = time.perf_counter() - began
+            if first and message["text"]:
+                run.first.append(now - utterance.onset)
+                first = False
+            if message["mode"] == "2pass-offline":
+                run.final.append(now - utterance.endpoint)
+                run.wrong += message["text"] != utterance.text
+                return
+
+    listening = asyncio.create_task(listen())
+    for number, piece in enumerate(pieces(utterance.pcm), start=1):
+        wait = began + number * PIECE - time.perf_counter()  # a microphone gives a piece when it is over
+        run.late = max(run.late, -wait)
+        await asyncio.sleep(max(0.0, wait))
+        await socket.send(piece)  # type: ignore[attr-defined]
+    await asyncio.wait_for(listening, 30)
+
+
+async def drop(url: str, pcm: bytes, count: int) -> None:
+    """Open connections and drop them at any point, eight at a time."""
+    chance = random.Random(7)
+
+    async def one() -> None:
+        socket = await connect(url, ping_interval=None)
+        if chance.random() > 0.1:
+            await socket.send(json.dumps({"mode": chance.choice(["offline", "online", "2pass"])}))
+            for piece in list(pieces(pcm))[: chance.randrange(40)]:
+                await socket.send(piece)
+        socket.transport.abort()
+
+    for begin in range(0, count, 8):
+        await asyncio.gather(*(one() for _ in range(min(8, count - begin))))
+
+
+class Server:
+    """The app in a process of its own."""
+
+    def __init__(self, folder: str, sessions: int) -> None:
+        environment = {**os.environ, "TINGSHUO_DATA_DIR": folder, "TINGSHUO_PORT": "0", "OMP_NUM_THREADS": "1"}
+        environment |= {
+            "TINGSHUO_MAX_SESSIONS": str(sessions),
+            "TINGSHUO_FUNASR_PORT": "0",
+            "TINGSHUO_LOG_JSON": "true",
+        }
+        command = [sys.executable, str(ROOT / "app.py")]
+        self.process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.url = f"ws://127.0.0.1:{self._port()}/"
+
+    def _port(self) -> int:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if "FunASR clients welcome" in line:
+                return int(json.loads(line)["port"])
+        raise SystemExit("the server did not start")
+
+    def cpu(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def status(self, name: str) -> int:
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+        raise KeyError(name)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def long_session(recognizer: Recognizer, utterances: list[Utterance], seconds: float) -> str:
+    """Listen to one session of `seconds`, as fast as it goes, and say what it holds of it."""
+    session, held = Session(recognizer), 0.0
+    begun = time.process_time()
+    while session.seconds < seconds:
+        for piece in pieces(random.choice(utterances).pcm):
+            session.accept(piece)
+            held = max(held, session.held_seconds)
+    share = (time.process_time() - begun) / session.seconds
+    return f"session of {session.seconds / 60:.0f} min: {held:.1f} s of audio held at most, {share:.2%} of a core"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 8, 16])
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--drops", type=int, default=500)
+    parser.add_argument("--long", type=float, default=0.0)
+    asked = parser.parse_args()
+    recognizer = open_recognizer()
+    utterances = prepare(recognizer)
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(folder, max(asked.streams) + 8)
+        asyncio.run(stream(server.url, utterances, 3.0, Run(), 0.0))  # the first call of a model is slow
+        base = server.status("VmRSS")
+        print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}, {platform.machine()}; milliseconds")
+        print(
+            "| streams | utterances | first partial p50 | p95 | final p50 | p95 "
+            "| CPU a stream | MB a stream | other text | late |"
+        )
+        print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+        for count in asked.streams:
+            _row(server, utterances, count, asked.seconds, base)
+        if asked.drops:
+            threads, memory = server.status("Threads"), server.status("VmRSS") // 1024
+            asyncio.run(drop(server.url, utterances[0].pcm, asked.drops))
+            time.sleep(3)
+            print(
+                f"{asked.drops} dropped connections: threads {threads} → {server.status('Threads')}, "
+                f"memory {memory} → {server.status('VmRSS') // 1024} MB"
+            )
+        server.stop()
+    if asked.long:
+        print(long_session(recognizer, utterances, asked.long))
+
+
+def _row(server: Server, utterances: list[Utterance], count: int, seconds: float, base: int) -> None:
+    async def all_streams() -> Run:
+        run = Run()
+        await asyncio.gather(*(stream(server.url, utterances, seconds, run, n * 0.37) for n in range(count)))
+        return run
+
+    cpu, begun = server.cpu(), time.perf_counter()
+    run = asyncio.run(all_streams())
+    used = (server.cpu() - cpu) / (time.perf_counter() - begun) / count
+    memory = max(0, server.status("VmRSS") - base) / 1024 / count
+    first, final = (np.percentile(np.array(one) * 1000, [50, 95]) for one in (run.first, run.final))
+    print(
+        f"| {count} | {len(run.final)} | {first[0]:.0f} | {first[1]:.0f} | {final[0]:.0f} | {final[1]:.0f} "
+        f"| {used:.1%} of a core | {memory:.1f} | {run.wrong} | {run.late * 1000:.0f} |",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
