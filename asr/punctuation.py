@@ -5,8 +5,9 @@ ICASSP 2020. A model folder has FunASR's layout: config.yaml (in older folders p
 or model.onnx. Two kinds of graphs are read, told apart by their inputs:
 
 - offline, (inputs, text_lengths) -> logits: every word sees the whole window;
-- realtime, with vad_masks and sub_masks too: words of before a pause do not see those behind it, so that a mark that
-  was shown stays.
+- realtime, with sub_masks, by which a word sees those before it, and vad_masks, by which it sees in the last layer all
+  that was said up to the next pause too: what was shown stays. (funasr-onnx gives the second mask for both, and so
+  other scores than the model that was trained.)
 
 What is done around the graph is FunASR's way (its CTTransformer and CTTransformerStreaming): windows of 20 words, and
 what stands behind the last full stop of a window is read again with the next one.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,18 @@ _NO_MARK = ("_", "<unk>")
 _PLAIN = {",": COMMA, "?": QUESTION}
 _UNKNOWN = "<unk>"
 
-Ids = npt.NDArray[np.int32]
+Scores = npt.NDArray[np.float32]
+
+
+class Continuation(NamedTuple):
+    """What `Punctuator.marks_after` finds."""
+
+    between: str
+    """The mark behind the last word of before, which was not certain then."""
+    marks: tuple[str, ...]
+    """One mark a word."""
+    rest: tuple[str, ...]
+    """The words since the last full stop: what comes `before` the next call's."""
 
 
 class Punctuator:
@@ -70,60 +82,55 @@ class Punctuator:
         """
         if not words:
             return ()
-        found, scores = self._windows(self._encode(words), pause=0)
+        found, scores = self._windows(words, pause=0)
         if ends:
             final = [index for index, mark in enumerate(self._marks) if mark in (PERIOD, QUESTION)]
             found[-1] = self._marks[max(final, key=lambda index: float(scores[index]))]
         return tuple(found)
 
-    def marks_after(self, before: Sequence[str], words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def marks_after(self, before: Sequence[str], words: Sequence[str]) -> Continuation:
         """Find the marks behind words that follow on others, as FunASR's realtime model is called pause by pause.
 
         Args:
-            before: what the last call gave to go on with; () at first.
+            before: the last call's `rest`; () at first.
             words: what was said since.
 
         Returns:
-            One mark a word, none behind the last, whose sentence may go on; and what to give the next call as
-            `before`: the words since the last full stop.
+            The marks, none behind the last word, whose sentence may go on.
 
         Raises:
             RecognitionFailed: onnxruntime failed.
         """
         if not words:
-            return (), tuple(before)
+            return Continuation("", (), tuple(before))
         everything = [*before, *words]
-        found, _ = self._windows(self._encode(everything), pause=len(before))
-        end = _last_full_stop(found)
-        return (*found[len(before) : -1], ""), tuple(everything[end + 1 :])
+        found, _ = self._windows(everything, pause=len(before))
+        between = found[len(before) - 1] if before else ""
+        return Continuation(between, (*found[len(before) : -1], ""), tuple(everything[_last_full_stop(found) + 1 :]))
 
-    def _windows(self, ids: Ids, pause: int) -> tuple[list[str], npt.NDArray[np.float32]]:
-        """Return the mark behind each word and the scores (marks,) at the last one."""
-        found: list[str] = []
-        start = 0  # of what is read again
-        for end in range(_WINDOW, len(ids) + _WINDOW, _WINDOW):
-            scores = self._run(ids[start:end], pause)
-            marks = [self._marks[index] for index in scores.argmax(axis=-1)]
-            if end >= len(ids):
-                return found + marks, scores[-1]
-            done = _last_full_stop(marks)
-            if done < 0 and len(marks) > _LONGEST and COMMA in marks[2:-1]:
-                done = len(marks) - 2 - marks[2:-1][::-1].index(COMMA)
-                marks[done] = PERIOD
-            found += marks[: done + 1]
-            start += done + 1
-        raise AssertionError("the last window returns")
+    def scores(self, words: Sequence[str], *, pause: int = 0) -> Scores:
+        """Run the graph over one window.
 
-    def _run(self, ids: Ids, pause: int) -> npt.NDArray[np.float32]:
-        mask = _pause_mask(len(ids), pause)
+        Args:
+            words: of the window.
+            pause: how many of them were said before a pause; only a realtime graph makes use of it.
+
+        Returns:
+            Logits, float32 (words, marks), in the order of the model's list of marks.
+
+        Raises:
+            RecognitionFailed: onnxruntime failed, or the graph has another number of marks than the list.
+        """
         feed: dict[str, npt.NDArray[Any]] = {}
         for name in self._inputs:
-            if "mask" in name:
-                feed[name] = mask
+            if name.startswith("vad"):
+                feed[name] = _pause_mask(len(words), pause)
+            elif "mask" in name:
+                feed[name] = np.tri(len(words), dtype=np.float32)[None, None]
             elif "length" in name:
-                feed[name] = np.array([len(ids)], np.int32)
+                feed[name] = np.array([len(words)], np.int32)
             else:
-                feed[name] = ids[None]
+                feed[name] = np.array([[self._ids.get(word, self._unknown) for word in words]], np.int32)
         try:
             (logits,) = self._session.run(None, feed)
         # onnxruntime's errors share no base class of their own.
@@ -137,8 +144,22 @@ class Punctuator:
             )
         return np.asarray(logits[0], dtype=np.float32)
 
-    def _encode(self, words: Sequence[str]) -> Ids:
-        return np.array([self._ids.get(word, self._unknown) for word in words], np.int32)
+    def _windows(self, words: Sequence[str], pause: int) -> tuple[list[str], Scores]:
+        """Return the mark behind each word and the scores (marks,) at the last one."""
+        found: list[str] = []
+        start = 0  # of what is read again
+        for end in range(_WINDOW, len(words) + _WINDOW, _WINDOW):
+            scores = self.scores(words[start:end], pause=pause)
+            marks = [self._marks[index] for index in scores.argmax(axis=-1)]
+            if end >= len(words):
+                return found + marks, scores[-1]
+            done = _last_full_stop(marks)
+            if done < 0 and len(marks) > _LONGEST and COMMA in marks[2:-1]:
+                done = len(marks) - 2 - marks[2:-1][::-1].index(COMMA)
+                marks[done] = PERIOD
+            found += marks[: done + 1]
+            start += done + 1
+        raise AssertionError("the last window returns")
 
 
 def _last_full_stop(marks: Sequence[str]) -> int:
@@ -146,7 +167,7 @@ def _last_full_stop(marks: Sequence[str]) -> int:
     return next((index for index in range(len(marks) - 2, 1, -1) if marks[index] in (PERIOD, QUESTION)), -1)
 
 
-def _pause_mask(size: int, pause: int) -> npt.NDArray[np.float32]:
+def _pause_mask(size: int, pause: int) -> Scores:
     """Return (1, 1, size, size): which word sees which, those before the pause only each other (FunASR's vad_mask)."""
     mask = np.ones((size, size), np.float32)
     if 0 < pause < size:
