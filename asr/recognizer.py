@@ -200,7 +200,7 @@ def open_recognizer(
         model_dir: folder of a model, as `asr.engines.open_engine` takes it; None is the embedded one, with its
             language model. A folder may hold one too, as `language.npz`.
         vad_dir: folder of an FSMN-VAD; None is the embedded one.
-        punctuation_dir: folder of a CT-Transformer; None sets no marks.
+        punctuation_dir: folder of a CT-Transformer; None is the embedded one.
         threads: CPU threads used for one recording.
         engine: how the model is run, threads included; None is what suits the folder's files, with `threads`.
 
@@ -217,7 +217,7 @@ def open_recognizer(
         open_vad(vad_dir or EMBEDDED / "vad"),  # one thread: it is too small to gain by more
         open_engine(model_dir or EMBEDDED / "paraformer", options),
         language=open_language_model(language) if embedded or (model_dir and language.is_file()) else None,
-        finisher=open_finisher(punctuation_dir, threads=threads),
+        finisher=open_finisher(punctuation_dir or EMBEDDED / "punctuation"),
     )
 
 

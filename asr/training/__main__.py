@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import typer
 
-from asr.errors import AsrError
-from asr.manifests import ManifestUnknown
+from asr.training import punctuation
 from asr.training.checks import LIMITS
-from asr.training.errors import ConfigInvalid, TrainingError
+from asr.training.errors import ConfigInvalid
 from asr.training.preparation import HeldOut, Report
 from asr.training.preparation import prepare as prepare_recordings
 from asr.training.recipe import Workshop
 from asr.training.runs import Run, open_run
+from asr.training.shell import plainly
 
 EMBEDDED = Path(__file__).parents[2] / "models" / "embedded" / "paraformer"
 HAS_PROBLEMS = 3
@@ -27,7 +24,7 @@ HAS_PROBLEMS = 3
 _SHOWN = 100
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
-P = ParamSpec("P")
+app.add_typer(punctuation.app, name="punctuation")
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML; asr/training/configs has some", exists=True, dir_okay=False)]
 Data = Annotated[
@@ -37,24 +34,8 @@ Work = Annotated[Path, typer.Option(help="folder for everything made on the way"
 Out = Annotated[Path, typer.Option(help="model folder to write")]
 
 
-def _plainly(command: Callable[P, None]) -> Callable[P, None]:
-    """What keeps a command from going on is said in a sentence, without a traceback."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-        logging.getLogger("asr").setLevel(logging.INFO)  # others tell more than anybody wants to know
-        try:
-            command(*args, **kwargs)
-        except (TrainingError, ManifestUnknown, AsrError) as error:
-            typer.secho(str(error), fg=typer.colors.RED, err=True)
-            raise typer.Exit(1) from error
-
-    return run
-
-
 @app.command()
-@_plainly
+@plainly
 def prepare(
     sources: Annotated[list[Path], typer.Argument(help="manifests (JSON lines) or Kaldi data folders", exists=True)],
     out: Annotated[Path, typer.Option(help="folder to write: train.jsonl, valid.jsonl, am.mvn, report.json")],
@@ -89,14 +70,14 @@ def _show(report: Report, out: Path) -> None:
 
 
 @app.command()
-@_plainly
+@plainly
 def gather(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> None:
     """Everything before training: lists, vocabulary, weights to start from, features."""
     open_run(config, data, work).gather()
 
 
 @app.command()
-@_plainly
+@plainly
 def train(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> None:
     """Train, or go on training after a stop; gathers first what is not there yet."""
     run = open_run(config, data, work)
@@ -105,14 +86,14 @@ def train(config: ConfigFile, data: Data = None, work: Work = Path("work")) -> N
 
 
 @app.command()
-@_plainly
+@plainly
 def export(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("work")) -> None:
     """Write the ONNX files, fp32 and int8, unless int8 recognises worse."""
     _export(open_run(config, data, work), out)
 
 
 @app.command()
-@_plainly
+@plainly
 def language(
     config: ConfigFile,
     out: Annotated[Path, typer.Argument(help="file to write: the language.npz of a model folder")],
@@ -127,7 +108,7 @@ def language(
 
 
 @app.command(name="all")
-@_plainly
+@plainly
 def run_all(config: ConfigFile, out: Out, data: Data = None, work: Work = Path("work")) -> None:
     """Every step that is not done yet."""
     run = open_run(config, data, work)

@@ -20,7 +20,7 @@ def test_a_spoken_message_becomes_a_voice_bubble_with_its_text_and_is_answered(
     message = chat.speak(microphone, voice("book-when"))
 
     expect(message.locator(".ts-voice .ts-seconds")).to_have_text(re.compile(r"^[2-6]″$"))
-    expect(chat.transcript(message)).to_have_text("明天上午")
+    expect(chat.transcript(message)).to_have_text("明天上午。")
     assert "明天" in chat.last_answer()
     assert "哪个科" in chat.last_answer()
 

@@ -16,7 +16,7 @@ def test_an_example_is_sent_with_one_click(chat: ChatPage) -> None:
 
     message = chat.answered_after(example.click)
 
-    expect(chat.transcript(message)).to_have_text("后天下午")
+    expect(chat.transcript(message)).to_have_text("后天下午。")
 
 
 def test_every_example_is_understood_by_the_bot(chat: ChatPage) -> None:
@@ -141,5 +141,5 @@ def test_a_dropped_recording_is_sent(chat: ChatPage, voice: Callable[[str], Path
     expect(chat.page.locator(".ts-drop")).to_be_visible()
     message = chat.answered_after(lambda: target.dispatch_event("drop", {"dataTransfer": transfer}))
 
-    expect(chat.transcript(message)).to_have_text("明天上午")
+    expect(chat.transcript(message)).to_have_text("明天上午。")
     expect(chat.page.locator(".ts-drop")).to_be_hidden()

@@ -121,7 +121,7 @@ def test_a_recording_made_while_the_server_is_away_is_kept_and_sent_when_it_is_b
     chat.reload()  # the recording outlives the page, too
 
     expect(message).to_have_attribute("data-status", "done", timeout=RECOGNITION_MS)
-    expect(chat.transcript(message)).to_have_text("明天上午")
+    expect(chat.transcript(message)).to_have_text("明天上午。")
     expect(chat.banner).to_have_count(0)
     chat.reload()
     expect(chat.mine).to_have_count(1)

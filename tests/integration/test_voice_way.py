@@ -102,6 +102,6 @@ def test_the_transcript_is_kept_with_times_and_candidates(chat: Chat, settings: 
     with sqlite3.connect(settings.data_dir / "tingshuo.db") as database:
         [(data,)] = database.execute("SELECT data FROM transcript WHERE message_id = ?", (said["id"],))
     tokens = [token for segment in json.loads(data)["segments"] for token in segment["tokens"]]
-    assert "".join(token["text"] for token in tokens) == said["text"]
+    assert "".join(token["text"] for token in tokens) + "。" == said["text"]
     assert all(0 <= token["start"] <= token["end"] <= said["seconds"] + 0.01 for token in tokens)
     assert tokens[0]["alternatives"][0][0] == tokens[0]["text"]
