@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app import corrections, hotword_lists  # noqa: F401 -- their tables are exported and deleted too
+from app.backup import back_up
+from app.backup import restore as restore_backup
 from app.credentials import ApiKeys
 from app.database import Database, database_url, open_database, utc_now
 from app.errors import AppError
 from app.passwords import hash_password
 from app.people import USER_SCOPES
+from app.personal import PersonalData
+from app.retention import Retention
 from app.settings import Settings
+from app.store import Store
 
 SHORTEST_PASSWORD = 8
 
@@ -40,6 +47,61 @@ def migrate() -> None:
     before, after = database.migrate()
     database.close()
     typer.echo(f"{before or 'empty'} -> {after}" if before != after else f"already at {after}")
+
+
+@commands.command()
+def backup(target: Annotated[Path, typer.Argument(help="The archive to write, for example tingshuo.tar.")]) -> None:
+    """Write the database and the recordings into one archive; the app may run meanwhile."""
+    settings = Settings()
+    with_database = not settings.database_url
+    count = back_up(settings.data_dir, target, with_database=with_database)
+    typer.echo(f"{target}: {count} recordings" + (" and the database" if with_database else ""))
+    if not with_database:
+        typer.echo("The database is not in it: back it up with its own tool, for example pg_dump.", err=True)
+
+
+@commands.command()
+def restore(source: Annotated[Path, typer.Argument(help="An archive that `backup` wrote.")]) -> None:
+    """Put a backup into the data folder, which must be empty; the app must not run."""
+    typer.echo(f"{restore_backup(source, Settings().data_dir)} recordings are back")
+
+
+@commands.command()
+def prune(
+    days: Annotated[float | None, typer.Option(help="How long to keep; else TINGSHUO_KEEP_DAYS.")] = None,
+    size: Annotated[int | None, typer.Option("--bytes", help="Keep so much at most; else TINGSHUO_KEEP_BYTES.")] = None,
+) -> None:
+    """Delete conversations and transcriptions that are not to be kept, and recordings that nothing names."""
+    settings = Settings()
+    with _store() as store:
+        retention = Retention(
+            store.database,
+            store.recordings,
+            keep_days=settings.keep_days if days is None else days,
+            keep_bytes=settings.keep_bytes if size is None else size,
+        )
+        pruned = retention.prune(utc_now())
+    typer.echo(
+        f"deleted {pruned.conversations} conversations, {pruned.transcriptions} transcriptions and "
+        f"{pruned.recordings} recordings that nothing named"
+    )
+
+
+@commands.command()
+def export(person: str, target: Annotated[Path, typer.Argument(help="The zip archive to write.")]) -> None:
+    """Write all that is kept of one person into an archive."""
+    with _store() as store, target.open("wb") as file:
+        count = PersonalData(store.database, store.recordings).export(person, file)
+    typer.echo(f"{target}: {count} records")
+
+
+@commands.command()
+def forget(person: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete all that is kept of one person."""
+    if not yes:
+        typer.confirm(f"Delete all conversations, recordings, hotwords, keys and logins of {person}?", abort=True)
+    with _store() as store:
+        typer.echo(f"{PersonalData(store.database, store.recordings).forget(person)} records deleted")
 
 
 @commands.command()
@@ -80,6 +142,16 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="The id that `keys lis
     """End an API key, at once and for ever."""
     with _database() as database:
         ApiKeys(database).revoke(key_id, utc_now())
+
+
+@contextmanager
+def _store() -> Iterator[Store]:
+    settings = Settings()
+    store = Store.open(settings.data_dir, settings.database_url)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 @contextmanager

@@ -54,7 +54,9 @@
     ├── SetUpWrong               for the operator: the app cannot start, or a command cannot be done
     │   ├── UsersInvalid         the list of users has a line that is none
     │   ├── ExposedWithoutLogin  other machines could use the app without a login
-    │   └── KeyUnknown           there is no API key of this id
+    │   ├── KeyUnknown           there is no API key of this id
+    │   ├── BackupInvalid        the archive is not a whole backup
+    │   └── DataPresent          there are data where a backup is to be restored
     └── MessageFailed            the message was taken; it stays, with a retry
         ├── NoSpeech             nothing was said in the recording
         └── Interrupted          the server stopped while it worked on the message
@@ -403,6 +405,18 @@ class KeyUnknown(SetUpWrong):
     """There is no API key of this id; `python -m app keys list` shows them."""
 
     code = "key_unknown"
+
+
+class BackupInvalid(SetUpWrong):
+    """The archive is not a whole backup; take another one."""
+
+    code = "backup_invalid"
+
+
+class DataPresent(SetUpWrong):
+    """There are data where a backup is to be restored; choose an empty folder."""
+
+    code = "data_present"
 
 
 class MessageFailed(AppError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from app.api import (
     hotword_trial,
     hotwords,
     live,
+    me,
     openai,
     session,
     transcribe,
@@ -43,7 +44,10 @@ from app.lanes import Lanes
 from app.limits import Limits
 from app.listening import Listening
 from app.metrics import Metrics
+from app.personal import PersonalData
+from app.presence import Presence
 from app.protocols import Dialogue, Recognizer
+from app.pruning import pruning
 from app.settings import Settings
 from app.store import Clock, Store
 from app.transcriber import Transcriber
@@ -66,6 +70,7 @@ ROUTERS: tuple[tuple[APIRouter, str], ...] = (
     (health.router, ""),
     (health.metrics_router, "admin"),
     (session.router, ""),
+    (me.router, "chat"),
     (config.router, ""),
     (domains.router, ""),
     (chat.router, "chat"),
@@ -147,14 +152,17 @@ def build(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         def open_all() -> Conversations:
+            presence = held.enter_context(Presence(settings.data_dir))
             store = Store.open(settings.data_dir, settings.database_url, clock or utc_now)
             app.state.access = Access(settings, store.database, utc_now)
-            interrupted = store.fail_interrupted()
-            log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
+            app.state.personal = PersonalData(store.database, store.recordings)
             heard_by = recognizer or _open_recognizer(app, settings)
             transcriber = app.state.transcriber = _transcriber(settings, heard_by, app.state.limits)
             jobs = Jobs(store.database, store.recordings, clock or utc_now)
-            log.info("transcriptions open", interrupted=jobs.fail_interrupted())
+            if presence.alone:  # what is unfinished is the remains of a crash, not the work of another process
+                store.recordings.sweep_drafts()
+                log.info("store open", messages_interrupted=store.fail_interrupted(), jobs=jobs.fail_interrupted())
+            presence.settle()
             app.state.transcriptions = Transcriptions(jobs, transcriber)
             app.state.listening = Listening(
                 partial(Session, heard_by),
@@ -178,16 +186,21 @@ def build(
                 account=app.state.limits.account,
             )
 
+        held = ExitStack()
         lanes = app.state.lanes = Lanes(settings.workers)
         try:
             conversations = app.state.conversations = await run_in_threadpool(open_all)
         except (AppError, BotError) as error:
             lanes.close()
+            held.close()
             log.error("cannot start", code=error.code, reason=str(error))
             raise
         _watch(app, settings)
         try:
-            async with funasr_port(settings, app.state) as app.state.funasr_port:
+            async with (
+                funasr_port(settings, app.state) as app.state.funasr_port,
+                pruning(settings, conversations.store),
+            ):
                 yield
         finally:
             await conversations.close(settings.shutdown_timeout)
@@ -195,6 +208,7 @@ def build(
             app.state.transcriber.close()
             lanes.close()
             conversations.store.close()
+            held.close()
 
     app = FastAPI(
         title="听说 Tingshuo",

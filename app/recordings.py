@@ -1,10 +1,12 @@
-"""The files of what was said, beside the database."""
+"""The folder of recordings."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import shutil
+from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,11 +15,25 @@ class Recordings:
     """A folder of recordings under random names; a file appears in it whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
-        """Make `folder` and sweep out what a crash left half written."""
+        """Make `folder`."""
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for unfinished in folder.glob("*.part"):
+
+    def sweep_drafts(self) -> None:
+        """Delete what a crash left half written; only where no other process may be writing."""
+        for unfinished in self._folder.glob("*.part"):
             unfinished.unlink(missing_ok=True)
+
+    def sweep(self, named: Collection[str], before: datetime) -> int:
+        """Delete the recordings that are not among `named` and were written `before`; return how many."""
+        left = [
+            path
+            for path in self._folder.iterdir()
+            if path.name not in named and path.stat().st_mtime < before.timestamp()
+        ]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
 
     def add(self, source: BinaryIO, suffix: str) -> str:
         """Copy `source` to a new file and return its name."""
@@ -45,6 +61,13 @@ class Recordings:
     def path(self, name: str) -> Path:
         """Return where the recording called `name` lies."""
         return self._folder / name
+
+    def size(self, name: str) -> int:
+        """Return how many bytes the recording called `name` has; 0 when it is gone."""
+        try:
+            return self.path(name).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def remove(self, name: str) -> None:
         """Delete the recording called `name` if it is there."""

@@ -133,6 +133,10 @@ class Settings(BaseSettings):
     """How many requests that send something a person, or an address, may have under way; 0 is any number."""
     max_stored_bytes: int = Field(default_factory=lambda: 100 * 2**20 if _on_space() else 2 * 2**30, ge=0)
     """How much the recordings of one person may take, in bytes; 0 is any amount."""
+    keep_days: float = Field(default=0.0, ge=0)
+    """How long conversations and transcriptions are kept after their last use, in days; 0 is for ever."""
+    keep_bytes: int = Field(default=0, ge=0)
+    """How much all recordings may take together before the oldest conversations go, in bytes; 0 is any amount."""
     min_free_bytes: int = Field(default=200 * 2**20, ge=0)
     """How much room the disk must have for /ready to say that all is well, in bytes."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

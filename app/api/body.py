@@ -12,10 +12,12 @@ from typing import Any, BinaryIO, TypeVar
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
+from app.api.identity import Identified
 from app.database import guarded
 from app.errors import FieldMissing, RequestInvalid, UploadTimeout, UploadTooLarge
 from app.limits import Limits, asking
@@ -59,6 +61,14 @@ def bounded(request: Request, max_bytes: int, overhead: int = 0) -> Request:
         return message
 
     return Request(request.scope, counted)
+
+
+async def require_room(request: Request, person: Identified) -> None:
+    """Raise StorageFull when a recording that is to be kept comes from somebody who has no room left."""
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        state = request.app.state
+        max_bytes = 0 if state.access.mode == "local" else state.settings.max_stored_bytes
+        await run_in_threadpool(state.personal.check_room, person.id, max_bytes)
 
 
 def _upload(request: Request, max_bytes: int, overhead: int) -> Request:

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, StreamingResponse
 
 from app import store
 from app.api import errors
-from app.api.body import TypedMessage, sent_message
+from app.api.body import TypedMessage, require_room, sent_message
 from app.api.identity import Identified
 from app.conversation import Conversations
 from app.settings import Settings
@@ -169,6 +169,7 @@ def list_messages(
     response_class=StreamingResponse,
     responses=STREAM,
     openapi_extra={"requestBody": _SENT_BODY},
+    dependencies=[Depends(require_room)],
 )
 async def send_message(
     conversation_id: str,

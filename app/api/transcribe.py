@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, StreamingResponse
 
 from app import jobs
 from app.api import errors
-from app.api.body import sent_file
+from app.api.body import require_room, sent_file
 from app.api.identity import Identified
 from app.api.streams import HEADERS, KEEP_ALIVE
 from app.errors import FieldInvalid
@@ -126,7 +126,13 @@ _FORM = {
 }
 
 
-@router.post("", status_code=202, responses=_REFUSALS, openapi_extra={"requestBody": _FORM})
+@router.post(
+    "",
+    status_code=202,
+    responses=_REFUSALS,
+    openapi_extra={"requestBody": _FORM},
+    dependencies=[Depends(require_room)],
+)
 async def submit(
     request: Request, response: Response, transcriptions: Running, person: Identified, language: Language
 ) -> Job:

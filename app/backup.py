@@ -1,0 +1,105 @@
+"""A copy of all that is kept, in one archive, and the way back.
+
+The archive holds `tingshuo.db` and `audio/`. The database is copied by SQLite's own backup, so the app may run
+meanwhile; recordings are copied after it and lie on the disk before a record names them, so none that the copy names
+is missing, unless it was deleted in that moment. Another database than SQLite has its own tools; then the archive
+holds the recordings only.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from pathlib import Path
+
+from app.database import FILE_NAME, guarded, open_database
+from app.errors import BackupInvalid, DataPresent, StoreUnavailable
+
+_AUDIO = "audio"
+
+
+def back_up(data_dir: Path, target: Path, *, with_database: bool = True) -> int:
+    """Write the archive `target`, which appears whole or not at all; return how many recordings are in it.
+
+    Raises StoreUnavailable.
+    """
+    unfinished = target.with_name(target.name + ".part")
+    try:
+        with guarded(), tempfile.TemporaryDirectory() as folder:
+            if with_database:
+                _copy_database(data_dir / FILE_NAME, Path(folder) / FILE_NAME)
+            count = 0
+            with tarfile.open(unfinished, "w") as archive:
+                if with_database:
+                    archive.add(Path(folder) / FILE_NAME, FILE_NAME)
+                for path in sorted((data_dir / _AUDIO).glob("*")):
+                    if path.suffix != ".part" and path.is_file():
+                        archive.add(path, f"{_AUDIO}/{path.name}")
+                        count += 1
+            unfinished.chmod(0o600)
+            with unfinished.open("rb+") as written:
+                os.fsync(written.fileno())
+            unfinished.replace(target)
+            return count
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def restore(source: Path, data_dir: Path) -> int:
+    """Put what is in the archive `source` into `data_dir`; return how many recordings came back.
+
+    The tables are brought up to date on the way. Raises DataPresent when something is kept there already,
+    BackupInvalid, StoreUnavailable; then `data_dir` is as it was.
+    """
+    if (data_dir / FILE_NAME).exists() or any((data_dir / _AUDIO).glob("*")):
+        raise DataPresent(f"There are data in {data_dir} already; restore into an empty folder.")
+    with guarded():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".restore-") as folder:
+            unpacked = Path(folder)
+            try:
+                with tarfile.open(source) as archive:
+                    archive.extractall(unpacked, filter="data")
+                _check(unpacked)
+            except (tarfile.TarError, EOFError, sqlite3.Error) as error:
+                raise BackupInvalid(f"{source} is not a whole backup: {error}") from error
+            (unpacked / _AUDIO).mkdir(exist_ok=True)
+            shutil.rmtree(data_dir / _AUDIO, ignore_errors=True)
+            (unpacked / _AUDIO).rename(data_dir / _AUDIO)
+            (data_dir / _AUDIO).chmod(0o700)
+            if (unpacked / FILE_NAME).exists():
+                (unpacked / FILE_NAME).rename(data_dir / FILE_NAME)
+    return sum(1 for _ in (data_dir / _AUDIO).iterdir())
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    if not source.exists():
+        raise StoreUnavailable(f"There is no database at {source}.")
+    original, copy = sqlite3.connect(source), sqlite3.connect(target)
+    try:
+        original.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    finally:
+        copy.close()
+        original.close()
+
+
+def _check(unpacked: Path) -> None:
+    strangers = [path.name for path in unpacked.iterdir() if path.name not in (FILE_NAME, _AUDIO)]
+    if strangers:
+        raise tarfile.TarError(f"{strangers[0]} does not belong there")
+    if not (unpacked / FILE_NAME).exists():
+        return
+    database = sqlite3.connect(unpacked / FILE_NAME)
+    try:
+        [(found,)] = database.execute("PRAGMA integrity_check").fetchall()[:1]
+    finally:
+        database.close()
+    if found != "ok":
+        raise tarfile.TarError("the database is damaged")
+    open_database(unpacked).close()  # migrates
+    for name in (f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"):
+        (unpacked / name).unlink(missing_ok=True)
