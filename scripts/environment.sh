@@ -150,7 +150,7 @@ ensure_torch() {
 
 # What tests and checks need: the app's packages, torch, the tools.
 ensure_dev_packages() {
-    local files=("$ROOT"/requirements{,-torch,-sherpa,-dev}.txt)
+    local files=("$ROOT"/requirements*.txt)
     ensure_torch
     up_to_date dev "${files[@]}" && return
     say "Installing the packages of the app and its tests into .venv (once; a minute or two)"
@@ -195,4 +195,12 @@ ensure_browser() {
     # Without a Chinese font every screenshot is full of empty boxes.
     fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fontconfig fonts-noto-cjk)
     [ ${#missing[@]} -eq 0 ] || install_system "The browser tests need Chromium and a Chinese font" "${missing[@]}"
+}
+
+# --- the database tests' needs -------------------------------------------------------------------
+
+# Where it cannot be installed, these tests are skipped: the app itself needs no database server.
+ensure_postgresql() {
+    command -v postgres >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null && return
+    install_system "The tests of another database need PostgreSQL" postgresql
 }
