@@ -2,13 +2,13 @@
 # docker build -t tingshuo . && docker run -p 127.0.0.1:7860:7860 -e TINGSHUO_OPEN=1 -v tingshuo:/data tingshuo
 
 FROM python:3.11-slim AS packages
-COPY requirements.txt .
+COPY requirements.txt requirements-postgres.txt ./
 RUN python -m venv /opt/tingshuo \
-    && /opt/tingshuo/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+    && /opt/tingshuo/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt -r requirements-postgres.txt
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 1000 tingshuo \
-    && install --directory --owner=tingshuo /data
+    && install --directory --owner=tingshuo --mode=0700 /data
 COPY --from=packages /opt/tingshuo /opt/tingshuo
 WORKDIR /srv/tingshuo
 COPY app.py ./
@@ -21,6 +21,7 @@ ENV PATH=/opt/tingshuo/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     GRADIO_ANALYTICS_ENABLED=False \
+    HOME=/tmp \
     TINGSHUO_HOST=0.0.0.0 \
     TINGSHUO_DATA_DIR=/data
 USER tingshuo

@@ -199,7 +199,7 @@ ensure_browser() {
 
 # --- the database tests' needs -------------------------------------------------------------------
 
-# Where it cannot be installed, these tests are skipped: the app itself needs no database server.
+# The app itself needs no database server: its default is SQLite.
 ensure_postgresql() {
     command -v postgres >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null && return
     install_system "The tests of another database need PostgreSQL" postgresql
