@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenChat
@@ -26,14 +25,12 @@ def unbroken(page: Page) -> None:
     assert page.locator(".ts-app img[src=x], .ts-app iframe, .ts-app script, .ts-app svg[onload]").count() == 0
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_markup_that_is_typed_is_shown_as_it_is(open_chat: OpenChat, attack: str) -> None:
+def test_markup_that_is_typed_is_shown_as_it_is(open_chat: OpenChat) -> None:
     chat = open_chat()
-    mine = chat.type(attack)
-    expect(mine).to_contain_text(attack)
+    expect(chat.type(ATTACK)).to_contain_text(ATTACK)
     unbroken(chat.page)
     chat.reload()
-    expect(chat.mine.last).to_contain_text(attack)
+    expect(chat.mine.last).to_contain_text(ATTACK)
     unbroken(chat.page)
 
 
