@@ -14,24 +14,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, WebSocket
+from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnect
 
 from app.api.funasr_shapes import Asked, Command, acknowledgement, error_message, read_command, text_message
 from app.api.funasr_utterance import FileUtterance, StreamUtterance, Utterance
 from app.api.identity import Identified
+from app.conversation import Conversations
 from app.errors import AppError, AudioUnannounced, HotwordsPartlyRead, SessionTooLong, Unavailable
 from app.listening import Listening
 from app.logs import origin
 from app.transcriber import Transcriber
 from asr.errors import AsrError
+from asr.hotwords import HotwordList
 
 IDLE_SECONDS = 300.0
 TRY_LATER, POLICY, INTERNAL = 1013, 1008, 1011  # codes of RFC 6455 and its registry
+
+Expect = Callable[[HotwordList], Awaitable[HotwordList]]
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +50,14 @@ async def funasr(websocket: WebSocket, person: Identified) -> None:
     """Speak the protocol until the client leaves."""
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(subprotocol="binary" if "binary" in offered else None)
-    connection = Connection(websocket, websocket.app.state.listening, websocket.app.state.transcriber)
+    state = websocket.app.state
+    conversations: Conversations = state.conversations
+
+    async def expect(asked: HotwordList) -> HotwordList:
+        # What the client sends goes on top of the list that holds wherever its owner is heard.
+        return await run_in_threadpool(conversations.hotwords, person.id, request=asked)
+
+    connection = Connection(websocket, state.listening, state.transcriber, expect)
     try:
         await connection.serve()
     except WebSocketDisconnect:
@@ -56,9 +69,10 @@ async def funasr(websocket: WebSocket, person: Identified) -> None:
 class Connection:
     """One client."""
 
-    def __init__(self, websocket: WebSocket, listening: Listening, transcriber: Transcriber) -> None:
-        """Speak over an accepted `websocket`."""
+    def __init__(self, websocket: WebSocket, listening: Listening, transcriber: Transcriber, expect: Expect) -> None:
+        """Speak over an accepted `websocket`; `expect` gives the words to recognise with for those a client sent."""
         self._websocket = websocket
+        self._expect = expect
         self._listening = listening
         self._transcriber = transcriber
         self._asked: Asked | None = None
@@ -120,7 +134,8 @@ class Connection:
         try:
             if self._utterance is None:
                 kind = FileUtterance if self._asked.is_file else StreamUtterance
-                self._utterance = kind(self._asked, self.send)
+                hotwords = await self._expect(self._asked.hotwords)
+                self._utterance = kind(replace(self._asked, hotwords=hotwords), self.send)
                 await self._utterance.begin(self._listening, self._transcriber)
             await self._until_done(self._utterance.hear(data))
         except (AppError, AsrError) as error:

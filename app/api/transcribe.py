@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import FileResponse, StreamingResponse
 
@@ -18,6 +20,7 @@ from app.api import errors
 from app.api.body import require_room, sent_file
 from app.api.identity import Identified
 from app.api.streams import HEADERS, KEEP_ALIVE
+from app.conversation import Conversations
 from app.errors import FieldInvalid
 from app.store import UNKNOWN_FORMAT, WAV
 from app.streams import with_pauses
@@ -140,7 +143,12 @@ async def submit(
     # Asked before the body is read, so that nobody uploads a recording only to be sent away.
     transcriptions.check_admission()
     async with sent_file(request, "file", request.app.state.settings) as (upload, form):
-        job = await transcriptions.submit(person.id, upload.filename or "", upload.file, _options(form))
+        options = _options(form)
+        conversations: Conversations = request.app.state.conversations
+        # As everywhere else: the owner's global list, and what comes with the request on top of it.
+        hotwords = await run_in_threadpool(conversations.hotwords, person.id, request=options.hotwords)
+        options = replace(options, hotwords=hotwords)
+        job = await transcriptions.submit(person.id, upload.filename or "", upload.file, options)
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{job.id}"
     return Job.of(job, language)
 

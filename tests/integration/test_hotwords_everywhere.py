@@ -1,0 +1,81 @@
+"""The same list has the same effect on a chat message, a file, a job, a live stream and a trial."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from app.factory import build
+from app.settings import Settings
+from asr import decode_audio
+from tests.integration.client import Chat
+from tests.integration.conftest import start_server
+
+RECORDING = Path(__file__).parents[1] / "data" / "voice" / "book-name.wav"
+NAME = "王筱铭"  # written like nobody would guess, and spoken like 王小明
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    app = build(Settings(data_dir=tmp_path_factory.mktemp("everywhere"), workers=2), page=None)
+    client, stop = start_server(app)
+    yield client
+    stop()
+
+
+def _message(client: httpx.Client) -> str:
+    updates = Chat(client).say(RECORDING.read_bytes())
+    return str([update for update in updates if update["role"] == "user"][-1]["text"])
+
+
+def _openai(client: httpx.Client, **fields: str) -> str:
+    files = {"file": ("name.wav", RECORDING.read_bytes())}
+    return str(client.post("/v1/audio/transcriptions", files=files, data=fields).json()["text"])
+
+
+def _job(client: httpx.Client) -> str:
+    job = client.post("/api/transcribe", files={"file": ("name.wav", RECORDING.read_bytes())}).json()
+    deadline = time.monotonic() + 60
+    while job["status"] not in ("done", "failed") and time.monotonic() < deadline:
+        time.sleep(0.1)
+        job = client.get(f"/api/transcribe/{job['id']}").json()
+    return client.get(f"/api/transcribe/{job['id']}/transcript", params={"format": "txt"}).text
+
+
+def _live(client: httpx.Client, **settings: Any) -> str:
+    pcm = (decode_audio(RECORDING.read_bytes()).samples * 32767).astype("<i2").tobytes()
+    url = f"ws://127.0.0.1:{client.base_url.port}/"
+    with connect(url, subprotocols=["binary"]) as connection:  # type: ignore[list-item]
+        connection.send(json.dumps({"mode": "offline", "wav_name": "name", "is_speaking": True, **settings}))
+        connection.send(pcm)
+        connection.send(json.dumps({"is_speaking": False}))
+        return str(json.loads(connection.recv(timeout=30))["text"])
+
+
+def _trial(client: httpx.Client) -> str:
+    answer = client.post("/api/hotwords/try", files={"audio": RECORDING.read_bytes()})
+    return str(answer.json()["after"]["text"])
+
+
+WAYS = (_message, _openai, _job, _live, _trial)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.strip("_"))
+def test_a_global_word_is_heard_on_every_way(client: httpx.Client, way: Callable[[httpx.Client], str]) -> None:
+    client.put("/api/hotwords", json={"text": ""})
+    assert NAME not in way(client)
+    client.put("/api/hotwords", json={"text": f"{NAME} 40"})
+    assert NAME in way(client)
+
+
+def test_words_of_a_request_are_put_on_top_of_the_global_ones(client: httpx.Client) -> None:
+    client.put("/api/hotwords", json={"text": "克罗恩病"})
+    assert NAME in _openai(client, prompt=NAME)
+    assert NAME in _live(client, hotwords=json.dumps({NAME: 40}, ensure_ascii=False))
