@@ -9,6 +9,7 @@ from pathlib import Path
 
 _LIST = Path(__file__).with_name("data") / "common_words.txt"
 _LONGEST = 4  # characters of a listed word
+_RAREST, _MOST_FREQUENT = -16.0, -8.0  # log-probabilities of common words, where `usualness` begins and ends
 _MORE = -9.0  # log-probability of a word that is known beside the common ones
 _CHARACTER = -12.0  # log-probability of a character that belongs to no listed word
 
@@ -20,6 +21,12 @@ def common_words() -> Mapping[str, float]:
     counts = {word: int(count) for word, _, count in (line.partition(" ") for line in lines if line[:1] != "#")}
     total = math.log(sum(counts.values()))
     return {word: math.log(count) - total for word, count in counts.items()}
+
+
+def usualness(word: str) -> float:
+    """Return how usual a word is among the common ones: 1 for the most frequent, towards 0, and 0 for no such word."""
+    log_prob = common_words().get(word)
+    return 0.0 if log_prob is None else min(1.0, max(0.0, (log_prob - _RAREST) / (_MOST_FREQUENT - _RAREST)))
 
 
 def segment(text: str, more: Collection[str] = ()) -> list[str]:

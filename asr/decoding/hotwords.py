@@ -18,11 +18,20 @@ import numpy as np
 from asr.decoding.automaton import HotwordScorer, Match, Pattern
 from asr.decoding.beam import BeamSettings, Scorer, search
 from asr.decoding.greedy import NOT_TEXT, UNKNOWN, Candidates, rank, tokens_of
-from asr.decoding.phonetic import PhoneticSettings, PhoneticWords, SoundMatch, SoundTable, crowding, exact_aliases
+from asr.decoding.phonetic import (
+    SHORT,
+    PhoneticSettings,
+    PhoneticWords,
+    SoundMatch,
+    SoundTable,
+    crowding,
+    exact_aliases,
+)
 from asr.decoding.words import WordRescorer
 from asr.hotwords import DEFAULT_WEIGHT, EMPTY, Hotword, HotwordList
-from asr.posteriors import Posteriors
+from asr.posteriors import Array, Posteriors
 from asr.transcript import Alternative, Change, Token, join_texts
+from asr.words import segment, usualness
 
 _KEPT = 32  # lists made ready; a list of 5,000 words takes some 15 MB
 
@@ -40,9 +49,14 @@ ALL_TIERS = frozenset(Tier)
 
 @dataclass(frozen=True)
 class HotwordSettings:
-    """How hotwords are weighed; `bonus` is what a unit of a word of weight 20 earns in the lattice, in nats."""
+    """How hotwords are weighed in the lattice, in nats.
+
+    `bonus` is what a unit of a word of weight 20 earns; `usual` what it costs a word of two characters to change one
+    that belongs to a word that could not be more usual (less for longer words).
+    """
 
     bonus: float = 2.0
+    usual: float = 5.0
     beam: BeamSettings = field(default_factory=BeamSettings)
     phonetic: PhoneticSettings = field(default_factory=PhoneticSettings)
 
@@ -142,6 +156,17 @@ class _Line:
         self.units = units
         self.edits: list[_Edit] = []
 
+    @cached_property
+    def usual(self) -> Array:
+        """How usual the written word is that each token is part of, 0 to 1; 0 for a character on its own."""
+        found = np.zeros(len(self.tokens), dtype=np.float32)
+        if all(len(token.text) == 1 for token in self.tokens):
+            start = 0
+            for word in segment("".join(token.text for token in self.tokens)):
+                found[start : start + len(word)] = usualness(word)
+                start += len(word)
+        return found
+
     def free(self, start: int, end: int) -> bool:
         """Tell whether no edit touches the tokens `start` to `end`."""
         return all(edit.end <= start or end <= edit.start for edit in self.edits)
@@ -183,7 +208,8 @@ class _Ready:
         self._settings = settings
         self._index = sounds.unit_index
         self._by_word = {hotword.word: hotword for hotword in hotwords}
-        self._scorer = HotwordScorer(list(_patterns(hotwords, sounds.unit_index, settings.bonus)))
+        self._scorer = HotwordScorer(list(_patterns(hotwords, sounds.unit_index, settings)))
+        self._crowding = crowding(len(hotwords))
         self._phonetic = PhoneticWords(hotwords, sounds, settings.phonetic)
         self._aliases = exact_aliases(hotwords)
         self._longest_alias = max(map(len, self._aliases), default=0)
@@ -221,6 +247,12 @@ class _Ready:
             if line.in_context(hotword, match.start, match.end):
                 continue
             bonus = self._settings.bonus * hotword.weight / DEFAULT_WEIGHT
+            changed = [place for place in span if chosen[place] != line.units[place]]
+            rows = [posteriors.log_probs[ranked[place].row] for place in changed]
+            lost = sum(row[line.units[place]] - row[chosen[place]] for row, place in zip(rows, changed, strict=True))
+            price = self._settings.usual * SHORT / len(span) * float(line.usual[changed].sum())
+            if bonus * len(span) - self._crowding < lost + price:
+                continue
             tokens = []
             for place in span:
                 likely = float(posteriors.log_probs[ranked[place].row, chosen[place]])
@@ -235,8 +267,7 @@ class _Ready:
         for start, end, word in self._written_aliases(line):
             self._put(line, right, SoundMatch(word, start, end, 0.0, 1.0))
         log_probs = posteriors.log_probs[[candidates.row for candidates in ranked]]
-        written = log_probs[np.arange(len(line.units)), line.units]
-        for match in self._phonetic.find(log_probs, written):
+        for match in self._phonetic.find(log_probs, np.array(line.units), line.usual):
             self._put(line, right, match)
 
     def _put(self, line: _Line, right: Sequence[Match], found: SoundMatch) -> None:
@@ -256,11 +287,12 @@ class _Ready:
                     yield start, end, word
 
 
-def _patterns(hotwords: HotwordList, index: Mapping[str, int], bonus: float) -> Iterable[Pattern]:
+def _patterns(hotwords: HotwordList, index: Mapping[str, int], settings: HotwordSettings) -> Iterable[Pattern]:
     for hotword in hotwords:
         units = spell(hotword.word, index)
         if units is not None:
-            earned = bonus * len(units) * hotword.weight / DEFAULT_WEIGHT - crowding(len(hotwords))
+            earned = settings.bonus * len(units) * hotword.weight / DEFAULT_WEIGHT
+            earned -= crowding(len(hotwords))
             if earned > 0:
                 yield Pattern(hotword.word, units, earned)
 

@@ -20,6 +20,7 @@ from asr.pinyin import near_class, readings, syllables
 from asr.posteriors import Array
 
 _FLOOR = 1e-6  # of a probability
+SHORT = 2  # characters of the hotwords that the price of usual words is given for
 _SMALL = 100  # words; what a list of this size is given was chosen on the hotword set
 
 
@@ -36,17 +37,20 @@ def crowding(words: int, strength: float = 1.0) -> float:
 class PhoneticSettings:
     """What makes a word be taken for what was said; the values were chosen on half of the hotword set.
 
-    `near` is the part of a near sound's probability that counts; `price` what each changed character costs and
-    `bonus` what each character of a word of weight 20 earns, both in nats; `threshold` is the least mean probability
-    of a syllable at that weight (a heavier word may be heard less well, a lighter one has to be heard better);
-    `sure` is the mean probability of the written characters from which on they are left alone.
+    `near` is the part of a near sound's probability that counts; `price` what each changed character costs, `usual`
+    what it costs besides where it belongs to a word that could not be more usual (清洗 is sooner meant than a homophone
+    of its; for a hotword of two characters, and less for a longer one), and `bonus` what each character of a word of
+    weight 20 earns, all in nats; `threshold` is the least mean probability of a syllable at that weight (a heavier
+    word may be heard less well, a lighter one has to be heard better); `sure` is the mean probability of the written
+    characters from which on a word of weight 20 leaves them alone; one of weight 40 takes a quarter of that doubt.
     """
 
     near: float = 0.3
-    price: float = 3.0
+    price: float = 2.0
+    usual: float = 6.0
     bonus: float = 2.75
     threshold: float = 0.25
-    sure: float = 0.95
+    sure: float = 0.96
 
 
 @dataclass(frozen=True)
@@ -136,26 +140,32 @@ class PhoneticWords:
             for _, rows in sorted(forms.items())
         ]
 
-    def find(self, log_probs: Array, written: Array) -> list[SoundMatch]:
+    def find(self, log_probs: Array, units: npt.NDArray[np.int64], usual: Array) -> list[SoundMatch]:
         """Find the words that explain positions better than what is written there, the best first; they may overlap.
 
         Args:
             log_probs: (N, V), the positions that have text.
-            written: (N,), log-probabilities of the units that are written there now.
+            units: (N,), what is written there now.
+            usual: (N,), how usual the word is that each of them is part of, 0 to 1.
         """
         if not self._forms or not len(log_probs):
             return []
         settings = self._settings
+        written = log_probs[np.arange(len(units)), units]
         sounds = self._table.log_probs(log_probs, settings.near)[:, self._syllables]
         spelled = np.where(self._units >= 0, log_probs[:, self._units], -np.inf)
         likely = np.maximum(spelled, sounds - settings.price)
+        changed = self._units[None, :] != units[:, None]
         gains = likely - written[:, None]
+        prices = np.where(changed, usual[:, None], np.float32(0.0))
         matches: list[SoundMatch] = []
         for forms in self._forms:
-            matches += self._find_forms(forms, sounds, gains, written)
+            matches += self._find_forms(forms, sounds, gains, prices, written)
         return sorted(matches, key=lambda match: (-match.gain, match.start))
 
-    def _find_forms(self, forms: _Forms, sounds: Array, gains: Array, written: Array) -> list[SoundMatch]:
+    def _find_forms(
+        self, forms: _Forms, sounds: Array, gains: Array, prices: Array, written: Array
+    ) -> list[SoundMatch]:
         settings = self._settings
         length, places = forms.cells.shape[1], len(sounds) - forms.cells.shape[1] + 1
         if places <= 0:
@@ -165,7 +175,10 @@ class PhoneticWords:
         for step in range(length):
             heard += sounds[step : step + places, forms.cells[:, step]]
             gained += gains[step : step + places, forms.cells[:, step]]
-        unsure = np.convolve(np.exp(written), np.ones(length), "valid") / length < settings.sure
+            # The longer a word, the less likely that it sounds like others by chance.
+            gained -= settings.usual * SHORT / length * prices[step : step + places, forms.cells[:, step]]
+        doubt = 1.0 - np.convolve(np.exp(written), np.ones(length), "valid") / length
+        unsure = doubt[:, None] > (1.0 - settings.sure) / forms.weights**2
         clear = heard / length >= np.log(settings.threshold) / np.sqrt(forms.weights)
         return [
             SoundMatch(
@@ -175,7 +188,7 @@ class PhoneticWords:
                 float(gained[place, word]),
                 float(np.exp(heard[place, word] / length)),
             )
-            for place, word in np.argwhere(clear & (gained > 0) & unsure[:, None])
+            for place, word in np.argwhere(clear & (gained > 0) & unsure)
         ]
 
 

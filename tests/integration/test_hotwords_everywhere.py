@@ -46,7 +46,7 @@ def _job(client: httpx.Client) -> str:
     while job["status"] not in ("done", "failed") and time.monotonic() < deadline:
         time.sleep(0.1)
         job = client.get(f"/api/transcribe/{job['id']}").json()
-    return client.get(f"/api/transcribe/{job['id']}/transcript", params={"format": "txt"}).text
+    return client.get(f"/api/transcribe/{job['id']}/result", params={"format": "txt"}).text
 
 
 def _live(client: httpx.Client, **settings: Any) -> str:

@@ -103,10 +103,20 @@ def test_a_heavier_word_needs_less_of_the_model() -> None:
 
 def test_a_word_of_a_long_list_has_to_be_heard_better() -> None:
     posteriors = heard({"进": 0.9}, {"静": 0.9, "境": 0.05})
-    others = "\n".join(f"{chr(0x4E00 + number)}{chr(0x5E00 + number)}" for number in range(2000))
+    others = "\n".join(f"{chr(0x4E00 + number)}{chr(0x6200 + number)}" for number in range(4900))
     assert text_of(posteriors, "进境") == "进境"
     assert text_of(posteriors, f"进境\n{others}") == "进静"
     assert crowding(100) == 0.0 < crowding(1000) < crowding(5000)
+
+
+@pytest.mark.parametrize("tiers", [LATTICE, PHONETIC])
+def test_a_usual_word_is_left_alone_where_a_chance_row_of_characters_is_not(tiers: frozenset[Tier]) -> None:
+    # 中心 is a word of everybody's, 中新 is none; 中星 sounds like both.
+    usual = heard({"中": 0.8}, {"心": 0.8, "星": 0.06})
+    by_chance = heard({"中": 0.8}, {"新": 0.8, "星": 0.06})
+    assert text_of(usual, "中星", tiers) == "中心"
+    assert text_of(by_chance, "中星", tiers) == "中星"
+    assert text_of(usual, "中星 60", tiers) == "中星"
 
 
 def test_half_a_word_earns_nothing() -> None:
@@ -139,7 +149,7 @@ def test_the_bonus_of_a_text_is_that_of_its_words() -> None:
 
 def test_a_word_is_found_by_its_sound_alone() -> None:
     posteriors = heard({"我": 0.9}, {"中": 0.6}, {"午": 0.6})
-    tokens, (change,) = HotwordDecoder(UNITS).decode(posteriors, parse_strictly("肿物 30"), tiers=PHONETIC)
+    tokens, (change,) = HotwordDecoder(UNITS).decode(posteriors, parse_strictly("肿物 80"), tiers=PHONETIC)
     assert "".join(token.text for token in tokens) == "我肿物"
     assert (change.heard, change.tier) == ("中午", "phonetic")
     assert [token.start for token in tokens] == pytest.approx([0.0, 0.2, 0.4])
