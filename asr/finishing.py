@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from asr.hotwords import EMPTY, HotwordList
 from asr.itn import InverseTextNormalizer
-from asr.punctuation import PERIOD, QUESTION, Punctuator
+from asr.punctuation import PERIOD, QUESTION, USUAL_PAUSE, Punctuator
 from asr.transcript import FORMATTED, Formatting, Segment, Word, join_texts, spoken_words
 
 _DIGITS = frozenset("零〇一二三四五六七八九幺")
@@ -52,7 +53,10 @@ class Finisher:
         kept = [(change.start, change.end) for change in segment.changes]
         kept += _occurrences(words, (hotword.word for hotword in hotwords))
         if formatting.punctuation and self._punctuator:
-            marks = self._punctuator.marks([word.text for word in words], ends=ends)
+            pauses = [following.start - word.end for word, following in pairwise(words)]
+            marks = self._punctuator.marks(
+                [word.text for word in words], pauses=[*pauses, USUAL_PAUSE][: len(words)], ends=ends
+            )
             words = [
                 replace(word, punctuation="" if _inside(word.last, kept) else mark)
                 for word, mark in zip(words, marks, strict=True)

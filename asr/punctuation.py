@@ -29,6 +29,10 @@ from asr.folder import ModelFolder
 COMMA, PERIOD, QUESTION, PAUSE = "，", "。", "？", "、"
 _WINDOW = 20  # words
 _LONGEST = 200  # words without a full stop before one is set at a comma
+# Chosen on 108 clips of synthetic speech; marks inside a clip: F1 0.77 without pauses, 0.82 with them.
+USUAL_PAUSE = 0.3  # seconds: such a one says nothing
+_PAUSE_REACH = (0.1, 0.3)  # seconds below and above it beyond which nothing more is said
+_PAUSE_WEIGHT = 10.0  # nats a second
 _NO_MARK = ("_", "<unk>")
 _PLAIN = {",": COMMA, "?": QUESTION}
 _UNKNOWN = "<unk>"
@@ -67,11 +71,15 @@ class Punctuator:
         self._inputs = [node.name for node in self._session.get_inputs()]
         self.realtime = any("mask" in name for name in self._inputs)
 
-    def marks(self, words: Sequence[str], *, ends: bool = True) -> tuple[str, ...]:
+    def marks(
+        self, words: Sequence[str], *, pauses: Sequence[float] | None = None, ends: bool = True
+    ) -> tuple[str, ...]:
         """Find the mark behind each word of a text.
 
         Args:
             words: Chinese characters, and Latin words whole.
+            pauses: seconds of silence behind each word, where they are known: a mark is likelier at a long one, and
+                less likely where the speaker went right on. FunASR knows of none.
             ends: whether the text ends here; its last mark is 。 or ？ then.
 
         Returns:
@@ -82,7 +90,7 @@ class Punctuator:
         """
         if not words:
             return ()
-        found, scores = self._windows(words, pause=0)
+        found, scores = self._windows(words, 0, pauses)
         if ends:
             final = [index for index, mark in enumerate(self._marks) if mark in (PERIOD, QUESTION)]
             found[-1] = self._marks[max(final, key=lambda index: float(scores[index]))]
@@ -104,7 +112,7 @@ class Punctuator:
         if not words:
             return Continuation("", (), tuple(before))
         everything = [*before, *words]
-        found, _ = self._windows(everything, pause=len(before))
+        found, _ = self._windows(everything, len(before))
         between = found[len(before) - 1] if before else ""
         return Continuation(between, (*found[len(before) : -1], ""), tuple(everything[_last_full_stop(found) + 1 :]))
 
@@ -144,12 +152,17 @@ class Punctuator:
             )
         return np.asarray(logits[0], dtype=np.float32)
 
-    def _windows(self, words: Sequence[str], pause: int) -> tuple[list[str], Scores]:
+    def _windows(
+        self, words: Sequence[str], pause: int, pauses: Sequence[float] | None = None
+    ) -> tuple[list[str], Scores]:
         """Return the mark behind each word and the scores (marks,) at the last one."""
+        against = np.zeros(len(words), np.float32) if pauses is None else _against_nothing(pauses)
+        nothing = [index for index, mark in enumerate(self._marks) if not mark]
         found: list[str] = []
         start = 0  # of what is read again
         for end in range(_WINDOW, len(words) + _WINDOW, _WINDOW):
             scores = self.scores(words[start:end], pause=pause)
+            scores[:, nothing] -= against[start:end, None]
             marks = [self._marks[index] for index in scores.argmax(axis=-1)]
             if end >= len(words):
                 return found + marks, scores[-1]
@@ -165,6 +178,14 @@ class Punctuator:
 def _last_full_stop(marks: Sequence[str]) -> int:
     """Return the place of the last 。 or ？, or -1; at the first two words and the last one there is none to FunASR."""
     return next((index for index in range(len(marks) - 2, 1, -1) if marks[index] in (PERIOD, QUESTION)), -1)
+
+
+def _against_nothing(pauses: Sequence[float]) -> Scores:
+    """Return how much less likely nothing becomes behind each word, in nats."""
+    seconds = np.asarray(pauses, np.float32)
+    if not (seconds[:-1] > 0.0).any():  # times without silences were made up: spread evenly over the segment
+        return np.zeros(len(seconds), np.float32)
+    return np.asarray(np.clip(seconds - USUAL_PAUSE, -_PAUSE_REACH[0], _PAUSE_REACH[1]) * _PAUSE_WEIGHT, np.float32)
 
 
 def _pause_mask(size: int, pause: int) -> Scores:

@@ -96,6 +96,17 @@ def test_a_text_that_ends_has_a_full_stop(offline: tuple[Punctuator, Any]) -> No
     assert ours.marks([]) == ()
 
 
+def test_a_long_pause_brings_a_mark_and_fluent_speech_none(offline: tuple[Punctuator, Any]) -> None:
+    ours, _ = offline
+    words = words_of(40)
+    plain_marks = ours.marks(words)
+    fluent = ours.marks(words, pauses=[0.01] * 40)
+    halting = ours.marks(words, pauses=[1.0] * 40)
+    assert sum(map(bool, fluent)) < sum(map(bool, plain_marks)) < sum(map(bool, halting))
+    assert ours.marks(words, pauses=[0.3] * 40) == plain_marks
+    assert ours.marks(words, pauses=[0.0] * 40) == plain_marks  # times that nobody measured
+
+
 def test_pause_by_pause_the_marks_are_those_of_funasr(realtime: tuple[Punctuator, Any]) -> None:
     ours, theirs = realtime
     cache: dict[str, Any] = {}

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.finishing import Finisher
+from asr.finishing import Finisher, open_finisher
 from asr.hotwords import EMPTY, HotwordList, parse_strictly
 from asr.itn import InverseTextNormalizer
+from asr.recognizer import EMBEDDED
 from asr.transcript import FORMATTED, PLAIN, Change, Formatting, Segment, Token
 
 SENTENCE = "富士康在印度工厂出现大规模感染目前工厂产量已下降超百分之五十"
@@ -22,7 +23,8 @@ class MarksBehind:
     def __init__(self, **marks: str) -> None:
         self.places = {int(place.removeprefix("at")): mark for place, mark in marks.items()}
 
-    def marks(self, words: Sequence[str], *, ends: bool = True) -> tuple[str, ...]:
+    def marks(self, words: Sequence[str], *, pauses: Sequence[float] = (), ends: bool = True) -> tuple[str, ...]:
+        assert len(pauses) == len(words)
         return tuple(self.places.get(index, "") for index in range(len(words)))
 
 
@@ -44,6 +46,15 @@ def test_a_sentence_gets_marks_and_digits_and_keeps_its_times() -> None:
     assert (percent.text, percent.punctuation, percent.first, percent.last) == ("50%", "。", 25, 30)
     assert (percent.start, percent.end) == (pytest.approx(5.0), pytest.approx(5.95))
     assert finished.tokens == segment(*SENTENCE).tokens
+
+
+def test_the_embedded_model_finds_the_marks_by_words_and_pauses() -> None:
+    tokens: list[Token] = []
+    for character in SENTENCE:
+        start = tokens[-1].end + (0.43 if tokens[-1].text == "染" else 0.13) if tokens else 0.0
+        tokens.append(Token(character, start, start + 0.1, 0.9))
+    finished = open_finisher(EMBEDDED / "punctuation").finish(Segment(0.0, tokens[-1].end, tuple(tokens)))
+    assert finished.text == "富士康在印度工厂出现大规模感染，目前工厂产量已下降超50%。"
 
 
 @pytest.mark.parametrize(
