@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile as sf
@@ -14,7 +16,8 @@ from asr.folder import ModelFolder
 from asr.frontend import WavFrontend
 from asr.manifests import Entry, ManifestUnknown, Problem, read_entries
 from asr.training import __main__ as command
-from asr.training.corpus import SAMPLE_RATE, read_manifest
+from asr.training.cmvn import CmvnStatistics
+from asr.training.corpus import SAMPLE_RATE, Clip, read_manifest
 from asr.training.errors import NothingToLearn
 from asr.training.preparation import HeldOut, prepare
 from asr.training.spoken import spoken_form
@@ -249,3 +252,50 @@ def test_normalised_features_have_no_mean_and_unit_variance(tmp_path: Path) -> N
     assert features.shape[1] == 560
     assert np.abs(features.mean()) < 0.05
     assert features.std() == pytest.approx(1.0, abs=0.05)
+
+
+def test_lines_that_are_not_utf_8_or_no_object_are_named(tmp_path: Path) -> None:
+    good = json.dumps({"wav": "a.wav", "txt": "今天"}).encode()
+    (tmp_path / "list.jsonl").write_bytes(b"\xef\xbb\xbf" + good + b"\n\n" + "今天".encode("gbk") + b"\n[1]\n")
+    found = list(read_entries(tmp_path / "list.jsonl"))
+    assert isinstance(found[0], Entry)
+    assert [(item.place.line, item.detail) for item in found[1:] if isinstance(item, Problem)] == [
+        (3, "not UTF-8"),
+        (4, "not a JSON object"),
+    ]
+
+
+def test_what_does_not_fit_together_in_a_kaldi_folder_is_named(tmp_path: Path) -> None:
+    folder = kaldi_folder(tmp_path)
+    write_lines(folder / "segments", "one rec 0.5", "two nowhere 2.0 3.5")
+    write_lines(folder / "text", "one 今天", "two 我们", "four 好")
+    problems = [item for item in read_entries(folder) if isinstance(item, Problem)]
+    assert [(problem.place.file.name, problem.place.line, problem.kind) for problem in problems] == [
+        ("segments", 1, "unreadable-line"),
+        ("text", 2, "missing-audio"),
+        ("text", 3, "missing-audio"),
+    ]
+
+
+def test_paths_of_a_kaldi_folder_may_be_relative_to_another(tmp_path: Path) -> None:
+    record(tmp_path / "audio" / "a.wav")
+    (tmp_path / "data").mkdir()
+    write_lines(tmp_path / "data" / "wav.scp", "a a.wav")
+    write_lines(tmp_path / "data" / "text", "a 今天")
+    assert [entry.audio for entry in entries(tmp_path / "data", tmp_path / "audio")] == [tmp_path / "audio" / "a.wav"]
+    assert [entry.audio for entry in entries(tmp_path / "data" / "wav.scp")] == [tmp_path / "data" / "a.wav"]
+
+
+def test_recordings_that_only_ffmpeg_reads_are_taken_and_cut_too(tmp_path: Path) -> None:
+    record(tmp_path / "a.wav", 3.0)
+    command_line = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", tmp_path / "a.wav", tmp_path / "a.m4a"]
+    subprocess.run(command_line, check=True)
+    assert len(Clip("a", tmp_path / "a.m4a", "").samples()) == pytest.approx(3.0 * SAMPLE_RATE, rel=0.05)
+    assert len(Clip("a", tmp_path / "a.m4a", "", offset=1.0, duration=0.5).samples()) == SAMPLE_RATE // 2
+    assert Clip("a", tmp_path / "a.wav", "").seconds == 3.0
+    assert Clip("a", tmp_path / "a.m4a", "").seconds == 0.0
+
+
+def test_no_audio_has_no_mean(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no audio"):
+        CmvnStatistics().save(tmp_path / "am.mvn")
