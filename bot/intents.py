@@ -1,23 +1,26 @@
-"""What the user wants: similarity to the domain's examples, and its keywords.
+"""What the user wants: the domain's keywords, a classifier trained on its examples, and similarity to them.
 
-Examples are compared as TF-IDF vectors of one and two characters; what was spoken also as vectors of folded
-syllables, so that a homophone costs next to nothing. Slot values count as their slot: 我要挂骨科 is 我要挂{department}.
+Keywords are the operator's rules. The classifier (bot/classifier.py) knows what the examples of an intent have in
+common, similarity finds the one example that is nearest, and the higher of the three counts. Examples are compared
+as TF-IDF vectors of one and two characters; what was spoken also as vectors of folded syllables, so that a homophone
+costs next to nothing. Slot values count as their slot: 我要挂骨科 is 我要挂{department}.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from bot.classifier import NOTHING, Example, open_classifier
 from bot.domain import Domain, Intent
 from bot.heard import Heard
 from bot.phonetics import SoundLexicon, Sounds, folded, syllables
-from bot.slots import Mention
+from bot.slots import SURE, Mention
 from bot.slots.mention import believable
 
 CERTAIN = 0.6
@@ -25,8 +28,10 @@ CERTAIN = 0.6
 POSSIBLE = 0.42
 """An intent with at least this confidence is asked about, where acting on it would lose something."""
 
+_BARE_VALUES = 4  # of each slot are enough to know a bare value by
 _SLOT_MARK = 0xE000  # private use: one character stands for a slot's value
 _SOUND_DISCOUNT = 0.95
+_HEARD = SURE - 0.01
 _PARTICLES = re.compile(r"[啊呀吧呢嘛哦呃额了的哈啦哟噢,，。.!！?？、;；:：\s]+$")
 _LEADING = re.compile(r"^[嗯呃额啊哦那,，。\s]+")
 _NOT = re.compile(r"(?:不|别|没|不想|不要|不用)$")
@@ -54,9 +59,14 @@ class IntentMatcher:
         }
         self._intents: Mapping[str, Intent] = domain.intents
         words = (word for intent in domain.intents.values() for word in (*intent.keywords, *intent.examples))
+        # a plain yes or no is one, whatever it is like
+        self._plain = {
+            word for name, found in self._keywords.items() if domain.intents[name].at == "start" for word in found
+        }
         self._whole = {_PARTICLES.sub("", word.lower()) for word in words} - {""}
         anywhere = [(w, n) for n, words in self._keywords.items() if domain.intents[n].at == "anywhere" for w in words]
         self._owners = dict(reversed(anywhere))
+        self._classifier = open_classifier(list(self._to_learn(domain)))
         self._lexicon = SoundLexicon([word for word, _ in anywhere if len(word) > 1])
 
     def rank(self, heard: Heard, sounds: Sounds | None, mentions: Iterable[Mention]) -> list[tuple[str, float]]:
@@ -66,11 +76,13 @@ class IntentMatcher:
         bare = _LEADING.sub("", _PARTICLES.sub("", text))
         for name, confidence in (
             *self._by_example(text, sounds is not None),
+            *(() if bare in self._plain else self._by_classifier(text, sounds is not None)),
             *(self._by_example(heard.text, False) if text != heard.text else ()),  # 下午好 is more than its 下午
             *self._by_keyword(bare, text),
             *(self._by_sound(bare, sounds) if sounds else ()),
         ):
             found[name] = max(confidence, found.get(name, 0.0))
+        found.pop(NOTHING, None)
         if _DENIALS.search(text):
             found["deny"] = max(found.get("deny", 0.0), 0.65)
             found.pop("affirm", None)
@@ -78,6 +90,15 @@ class IntentMatcher:
             found.pop(name, None)
         ranked = sorted(found.items(), key=lambda pair: -pair[1])
         return [(name, confidence) for name, confidence in ranked if confidence >= POSSIBLE / 2]
+
+    def _to_learn(self, domain: Domain) -> Iterator[Example]:
+        """Yield the examples of the intents that are told by their meaning, and for none the bare values of slots."""
+        for name, intent in domain.intents.items():
+            if intent.at == "anywhere":
+                yield from (Example(self._marked(text), name) for text in (*intent.examples, *intent.keywords))
+        for slot, mark in self._marks.items():
+            yield from (Example(mark * times, NOTHING) for times in (1, 2))
+            yield from (Example(value.value, NOTHING) for value in domain.slots[slot].values[:_BARE_VALUES])
 
     def is_whole(self, heard: Heard) -> bool:
         """Whether the utterance is, to the letter, a keyword or an example of an intent."""
@@ -93,6 +114,11 @@ class IntentMatcher:
             if mention.how != "bare":
                 text = text[: mention.start] + self._marks[mention.slot] + text[mention.end :]
         return text
+
+    def _by_classifier(self, text: str, spoken: bool) -> list[tuple[str, float]]:
+        """Return the probabilities; by what sounds alike alone nobody is sure of what was spoken."""
+        found = self._classifier.probabilities(text)
+        return [(name, min(share, _HEARD) if spoken else share) for name, share in found.items()]
 
     def _by_example(self, text: str, spoken: bool) -> list[tuple[str, float]]:
         scores = self._spelled.scores(_characters(text))

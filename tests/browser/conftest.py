@@ -102,4 +102,4 @@ def chat(open_chat: OpenChat) -> ChatPage:
 @pytest.fixture(scope="session")
 def voice(data_dir: Path) -> Callable[[str], Path]:
     """The recording of that name."""
-    return lambda name: data_dir / "voice" / f"{name}.wav"
+    return lambda name: next((data_dir / "voice").glob(f"{name}.*"))
