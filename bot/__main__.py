@@ -13,9 +13,10 @@ from bot.domain import Domain, json_schema
 from bot.domain_file import load_domain
 from bot.errors import BotError
 from bot.evaluate import evaluate as measure
-from bot.evaluate import table
+from bot.evaluate import score_slots, slot_table, table
 from bot.graph import mermaid
 from bot.rehearsal import play, read_scripts
+from bot.timing import measure as measure_time
 from bot.turn import Reply, Utterance
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Task-oriented dialogue bots written in YAML.")
@@ -104,8 +105,9 @@ def evaluate(
     dialogues: Annotated[Path | None, typer.Argument(help="Test dialogues to hold besides the sampled ones.")] = None,
     sampled: Annotated[int, typer.Option(help="How many dialogues to make from the domain's examples.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 1,
+    words: Annotated[int, typer.Option(help="The size of the lexicon that turns are timed with.")] = 5000,
 ) -> None:
-    """Measure task success under recognition errors, with and without phonetic matching."""
+    """Measure task success and slot values under recognition errors, and the time that a turn takes."""
     loaded = _load(domain)
     try:
         rows = list(measure(loaded, dialogues, sampled=sampled, seed=seed))
@@ -113,6 +115,13 @@ def evaluate(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{loaded.name}: {rows[0].dialogues} dialogues, seed {seed}\n\n{table(rows)}")
+    if dialogues is not None:
+        typer.echo(f"\n{slot_table(score_slots(loaded, dialogues, seed=seed))}")
+        time = measure_time(loaded, read_scripts(dialogues), words, seed)
+        typer.echo(
+            f"\nWith {time.words} words: loaded in {time.load:.2f} s, a turn takes {1000 * time.median:.1f} ms, "
+            f"95 of 100 at most {1000 * time.p95:.1f} ms."
+        )
 
 
 if __name__ == "__main__":

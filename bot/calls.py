@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 
 from bot.decision import ActionCall
-from bot.domain import Action
 from bot.errors import ActionFailed, BackendFailed
 from bot.exchange import Exchange
 from bot.found import Found
+from bot.parts import Action
 
 _PAUSE = 0.2  # seconds before the first repetition, doubled before each further one
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import date
 
 from bot.decision import ActionCall, Decision
-from bot.domain import Domain, ListOf, Step, Task
+from bot.domain import Domain
 from bot.filling import Filling
 from bot.items import close_entry, due_values, open_entry, values_of
 from bot.nlu import Understanding
+from bot.parts import ListOf, Step, Task
 from bot.slots.date import day_problem
 from bot.state import DialogueState, Frame, Question
 from bot.turn import Table

@@ -16,6 +16,7 @@ from bot.domain import Domain
 from bot.noise import garble
 from bot.rehearsal import DEFAULT_NOW, play, read_scripts
 from bot.simulation import Outcome, Plan, clean_goals, converse, plan_from_script, sample_plan
+from bot.slot_scores import SlotScore, slot_scores
 
 RATES = (0.0, 0.05, 0.10, 0.20)
 
@@ -69,6 +70,22 @@ def table(rows: Sequence[Row]) -> str:
             cells += [f"{row.success:.1%}", f"{row.extra_turns:.2f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def slot_table(scores: Sequence[SlotScore]) -> str:
+    """Return the slot scores as a Markdown table."""
+    lines = ["| character errors | slot values | precision | recall | F1 |", "|---:|---:|---:|---:|---:|"]
+    lines += [f"| {s.rate:.0%} | {s.values} | {s.precision:.1%} | {s.recall:.1%} | {s.f1:.1%} |" for s in scores]
+    return "\n".join(lines)
+
+
+def score_slots(domain: Domain, scripts: Path, *, seed: int, rates: Sequence[float] = RATES) -> list[SlotScore]:
+    """Return how many of the values said in the test dialogues are understood, at every rate of errors.
+
+    Raises DomainMissing or DomainInvalid when the test dialogues cannot be read.
+    """
+    dialogue = _dialogue(domain, True)
+    return list(slot_scores(domain, read_scripts(scripts), lambda: dialogue, rates=rates, seed=seed))
 
 
 def _scripted(domain: Domain, scripts: Path | None, random: Random) -> Iterator[Plan | None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.domain import Domain, Step, Task
+from bot.domain import Domain
+from bot.parts import Step, Task
 
 _ARROWS = {"required": "-->", "offered": "-.->", "optional": "-.->"}
 _NEEDS = {"required": "", "offered": "可跳过", "optional": "不问"}

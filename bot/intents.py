@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.classifier import NOTHING, Example, open_classifier
-from bot.domain import Domain, Intent
+from bot.domain import Domain
 from bot.heard import Heard
+from bot.parts import Intent
 from bot.phonetics import SoundLexicon, Sounds, folded, syllables
 from bot.slots import SURE, Mention
 from bot.slots.mention import believable

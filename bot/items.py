@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from bot.domain import ListOf, Task
+from bot.parts import ListOf, Task
 from bot.slots import Mention
 from bot.slots.record import LAST
 from bot.state import Frame, SlotValue

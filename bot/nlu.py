@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 
 from bot.domain import Domain
 from bot.heard import Heard, listen
@@ -21,6 +22,8 @@ from bot.turn import Utterance
 _LABEL_SCORE = 0.9
 _CUED, _ASKED, _UNUSABLE = 0.3, 0.1, 0.5
 _WHOLE = 0.9
+_STOPS = ",，。;；!！?？ "
+_CLAUSE = re.compile(r"[,，。;；!！?？]|然后|顺便|另外|接着|再(?=[帮给订挂查改设买写])")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Understanding:
     `intents` are (name, confidence), the likeliest first; `mentions` the slot values found, in order; `labels` the
     slots that were named themselves (改日期); `correcting` whether the words are those of a correction. `coverage` is
     the share of the characters that belong to mentions, 0 to 1. `place` is the entry of a list that is spoken of: its
-    number from 1, LAST, or "" for none.
+    number from 1, LAST, or "" for none. `wanted` are the intents of its clauses in the order they were said, when
+    they are several.
     """
 
     intents: tuple[tuple[str, float], ...]
@@ -42,6 +46,7 @@ class Understanding:
     coverage: float
     now: datetime
     place: str = ""
+    wanted: tuple[str, ...] = ()
 
     @classmethod
     def of_nothing(cls, now: datetime) -> Understanding:
@@ -76,6 +81,8 @@ class Nlu:
             label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
         }
         self._label_sounds = SoundLexicon([label for label in self._labels if len(label) > 1])
+        self._beginnings = {task.intent for task in domain.tasks.values()}
+        self._opens = {name: domain.tasks[slot.opens].intent for name, slot in domain.slots.items() if slot.opens}
         self._has_lists = any(task.items for task in domain.tasks.values())
         self._matcher = IntentMatcher(domain)
         self._negation = negation_pattern(domain.words)
@@ -104,6 +111,7 @@ class Nlu:
             coverage=_coverage(heard, mentions),
             now=now,
             place=place,
+            wanted=self._wanted(heard, sounds, mentions),
         )
 
     def read(self, texts: Mapping[str, str], now: datetime) -> Understanding:
@@ -155,6 +163,21 @@ class Nlu:
         names = self._readers[asked].read(_without(heard, spelled), sounds, asked=True, now=now)
         sure = [name for name in names if name.confidence >= 0.85 or not mentions]
         return pick([*sure, *spelled]) if sure else mentions
+
+    def _wanted(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
+        """Return the likeliest intents of the clauses that begin a task, each once; () when there are no two."""
+        ends = [*(match.start() for match in _CLAUSE.finditer(heard.text)), len(heard.text)]
+        if len(ends) < 2 or len(self._beginnings) < 2:
+            return ()
+        found: list[str] = []
+        for start, end in pairwise([0, *ends]):
+            part = listen(Utterance(heard.text[start:end].strip(_STOPS), "spoken" if sounds is not None else "typed"))
+            ranked = self._matcher.rank(part, sounds_of(part) if sounds is not None else None, ())
+            certain = [name for name, confidence in ranked[:1] if confidence >= CERTAIN]
+            opened = [self._opens.get(one.slot, "") for one in mentions if start <= one.start < end]
+            found += [name for name in (certain or opened) if name in self._beginnings]
+        several = tuple(dict.fromkeys(found))
+        return several if len(several) > 1 else ()
 
     def _named(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
         text = _without(heard, mentions).text

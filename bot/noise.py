@@ -29,7 +29,7 @@ def garble(text: str, rate: float, random: Random) -> str:
         elif kind < _NEAR:
             result.append(_other(_near(sound[0]), character, random))
         elif kind >= _LOST:
-            result += [character, random.choice(_frequent())]
+            result += [character, random.choice(common_characters())]
     return "".join(result)
 
 
@@ -39,7 +39,8 @@ def _other(choices: tuple[str, ...], character: str, random: Random) -> str:
 
 
 @cache
-def _frequent() -> tuple[str, ...]:
+def common_characters() -> tuple[str, ...]:
+    """Return the 3,755 most frequent characters (GB 2312, level 1)."""
     rows = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
     decoded = (code.decode("gb2312", errors="ignore") for code in rows)
     return tuple(character for character in decoded if character and _HAN[0] <= character <= _HAN[1])
@@ -48,7 +49,7 @@ def _frequent() -> tuple[str, ...]:
 @cache
 def _by_syllable() -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
-    for character in _frequent():
+    for character in common_characters():
         for syllable in readings(character)[:1]:
             found.setdefault(syllable, []).append(character)
     return {syllable: tuple(characters) for syllable, characters in found.items()}

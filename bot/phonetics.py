@@ -247,9 +247,13 @@ class SoundLexicon:
                 if unit == len(sounds):
                     sounds.append((character, syllable))
                 self._table[row, column] = unit
-        self._characters = tuple(character for character, _ in sounds)
+        self._units: dict[str, list[int]] = {}
+        for unit, (character, _) in enumerate(sounds):
+            self._units.setdefault(character, []).append(unit)
         parts = np.array([_parts(syllable) if syllable else (_OPAQUE, _OPAQUE) for _, syllable in sounds])
-        self._initials, self._finals = parts[:, 0], parts[:, 1]
+        # thousands of characters have a few hundred sounds
+        distinct, self._sound_of = np.unique(parts, axis=0, return_inverse=True)
+        self._initials, self._finals = distinct[:, 0], distinct[:, 1]
         self._lengths = (self._table > 0).sum(axis=1)
 
     def find(self, sounds: Sounds, *, min_score: float, most: int = 12) -> list[SoundMatch]:
@@ -279,13 +283,10 @@ class SoundLexicon:
         finals = _FINAL_COSTS[self._finals[:, None, None], sounds.finals[None]]
         opaque = (self._initials[:, None, None] == _OPAQUE) | (sounds.initials[None] == _OPAQUE)
         each = np.where(opaque, 1.0, np.minimum(1.0, initials + finals + sounds.penalties[None] + HOMOPHONE))
-        costs: Costs = each.min(axis=2).astype(np.float32)
-        index = {character: [] for character in self._characters}  # type: dict[str, list[int]]
-        for unit, character in enumerate(self._characters):
-            index[character].append(unit)
+        costs: Costs = each.min(axis=2).astype(np.float32)[self._sound_of]
         for position, options in enumerate(sounds.options):
             for option, penalty in options:
-                for unit in index.get(option, ()):
+                for unit in self._units.get(option, ()):
                     costs[unit, position] = min(costs[unit, position], penalty)
         return costs
 

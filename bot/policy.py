@@ -18,7 +18,7 @@ from bot.nlu import Understanding
 from bot.rules.items import correct_item, end_items, remove_item
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
 from bot.rules.records import choose_record, offer
-from bot.rules.talk import begin, cancel, digress, fallback, repeat, silence, small_talk
+from bot.rules.talk import begin, begin_two, cancel, digress, fallback, repeat, silence, small_talk
 from bot.rules.values import change, skip, take_values
 from bot.state import DialogueState
 from bot.wording import Wording
@@ -31,6 +31,7 @@ RULES: tuple[Callable[[Course], Decision | None], ...] = (
     cancel,
     repeat,
     choose_record,
+    begin_two,
     digress,
     end_items,
     skip,

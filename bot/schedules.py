@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, func, select
 
-from bot.domain import Domain, Schedule
+from bot.domain import Domain
 from bot.errors import PlaceTaken
 from bot.found import Found
+from bot.parts import Schedule
 
 TableOf = Callable[[str], Table]
 """Gives the table of a record, made when it is not there."""

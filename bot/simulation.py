@@ -16,9 +16,11 @@ from random import Random
 
 from bot.dialogue import Dialogue
 from bot.domain import Domain
+from bot.items import values_of
+from bot.parts import ListOf
 from bot.phonetics import folded, syllables
 from bot.rehearsal import Played
-from bot.slots.model import Slot
+from bot.slots.model import Slot, placeholders
 from bot.slots.readers import BARE
 from bot.state import DialogueState, Frame
 from bot.turn import Reply, Utterance
@@ -40,11 +42,16 @@ Hearing = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Goal:
-    """What the user wants: a task with the words for its slots, and the values they had on clean text."""
+    """What the user wants: a task with the words for its slots, and the values they had on clean text.
+
+    `entries` are the words for each entry of the task's list, `items` the values those had.
+    """
 
     task: str
     words: Mapping[str, str]
     values: Mapping[str, str]
+    entries: tuple[Mapping[str, str], ...] = ()
+    items: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,10 @@ def plan_from_script(played: Played, domain: Domain, random: Random) -> Plan | N
     words = sample_words(domain, frame.task, random) | said
     turns = tuple(turn.utterance.text for turn in played.script.turns)
     stands = tuple(_stand(reply.state) for reply in played.replies[: len(turns)])
-    return Plan(played.script.name, Goal(frame.task, words, {}), turns, stands)
+    entries = tuple({name: slot.said for name, slot in entry.items()} for entry in frame.items)
+    if domain.tasks[frame.task].items and not entries:
+        entries = (_entry(domain, frame.task, random),)
+    return Plan(played.script.name, Goal(frame.task, words, {}, entries), turns, stands)
 
 
 def sample_plan(domain: Domain, number: int, random: Random) -> Plan:
@@ -90,7 +100,21 @@ def sample_plan(domain: Domain, number: int, random: Random) -> Plan:
     intent = domain.intents[domain.tasks[task].intent]
     usable = [text for text in intent.examples if set(re.findall(r"{(\w+)}", text)) <= words.keys()]
     opening = random.choice(usable or intent.keywords).format_map(words)
-    return Plan(f"sampled {number}", Goal(task, words, {}), (opening,), ((),))
+    entries = (
+        tuple(_entry(domain, task, random) for _ in range(random.randint(1, 3))) if domain.tasks[task].items else ()
+    )
+    return Plan(f"sampled {number}", Goal(task, words, {}, entries), (opening,), ((),))
+
+
+def _entry(domain: Domain, task: str, random: Random) -> dict[str, str]:
+    """Return words for an entry of a task's list: all that is required, and half of the rest."""
+    items = domain.tasks[task].items
+    steps = items.slots if items else []
+    return {
+        step.slot: _words(domain.slots[step.slot], random)
+        for step in steps
+        if step.need == "required" or (not step.when and random.random() < 0.5)
+    }
 
 
 def _can_stand_alone(domain: Domain, task: str) -> bool:
@@ -151,11 +175,20 @@ def answer(goal: Goal, reply: Reply, domain: Domain) -> str:
         return next((text for text in intent.examples if "{" not in text), [*intent.keywords, ""][0])
     if frame.task != goal.task:
         return "取消"
+    place = len(frame.items) if frame.at is None else frame.at
+    own = domain.tasks[goal.task].items
+    entry = goal.entries[place] if place < len(goal.entries) else {}
     if question.kind == "heard" and question.candidate is not None:
-        right = _same(question.slot, question.candidate.value, goal, domain)
-        return "是的" if right else f"不是，是{goal.words[question.slot]}"
+        values = goal.items[place] if own and question.slot in own.names and place < len(goal.items) else goal.values
+        right = question.candidate.value == values.get(question.slot, question.candidate.value)
+        right = right or _same(question.slot, question.candidate.value, goal, domain)
+        return "是的" if right else f"不是，是{entry.get(question.slot, goal.words[question.slot])}"
     if question.kind == "slot":
+        if own and question.slot in own.names:
+            return entry.get(question.slot, "跳过")
         return goal.words[question.slot]
+    if own and question.kind in ("more", "summary") and (said := _about_entries(goal, frame, own, question.kind)):
+        return said
     wrong = [name for name, slot in frame.slots.items() if not _same(name, slot.value, goal, domain)]
     if question.kind == "summary":
         return f"不对，{domain.slots[wrong[0]].label}是{goal.words[wrong[0]]}" if wrong else "确认"
@@ -164,14 +197,32 @@ def answer(goal: Goal, reply: Reply, domain: Domain) -> str:
     return "不是"
 
 
+def _about_entries(goal: Goal, frame: Frame, items: ListOf, asked: str) -> str:
+    """Return what the user says about the task's list: what is wrong goes, what is missing comes, and that is all."""
+    there = [values_of(entry) for entry in frame.items]
+    if goal.items:
+        wrong = next((number for number, entry in enumerate(there, 1) if entry not in goal.items), 0)
+        if wrong:
+            return f"删掉第{'一二三四五六七八九'[wrong - 1]}条"
+        missing = [words for words, entry in zip(goal.entries, goal.items, strict=False) if entry not in there]
+    else:
+        missing = list(goal.entries[len(there) :])
+    if missing:
+        return "".join(p.format_map(missing[0]) for p in items.show if placeholders(p) <= missing[0].keys())
+    return "完成" if asked == "more" else ""
+
+
 def _same(slot: str, value: str, goal: Goal, domain: Domain) -> bool:
     wanted = goal.values.get(slot)
-    if wanted is None or value == wanted:
-        return True
-    if domain.slots[slot].type not in BARE:
-        return False
-    # nobody can hear how a name or any other free text is written: one that sounds the same is right
-    return _sound(value) == _sound(wanted)
+    return wanted is None or same_value(domain.slots[slot], value, wanted)
+
+
+def same_value(slot: Slot, value: str, wanted: str) -> bool:
+    """Whether a value is the one that was meant.
+
+    Nobody can hear how a name or any other free text is written: one that sounds the same is right.
+    """
+    return value == wanted or (slot.type in BARE and _sound(value) == _sound(wanted))
 
 
 def _sound(text: str) -> list[str]:
@@ -180,7 +231,9 @@ def _sound(text: str) -> list[str]:
 
 def _as_wanted(frame: Frame, goal: Goal, domain: Domain) -> bool:
     same = all(name in frame.slots and _same(name, frame.slots[name].value, goal, domain) for name in goal.values)
-    return frame.task == goal.task and same
+    there = sorted(sorted(values_of(entry).items()) for entry in frame.items)
+    listed = not goal.items or there == sorted(sorted(entry.items()) for entry in goal.items)
+    return frame.task == goal.task and same and listed
 
 
 def _stand(state: DialogueState) -> tuple[object, ...]:
@@ -206,6 +259,9 @@ def clean_goals(plans: Iterable[Plan], open_dialogue: Callable[[], Dialogue]) ->
             for name, slot in slots.items()
             if domain.slots[name].type != "record"
         }
-        goal = Goal(plan.goal.task, {**plan.goal.words, **words}, values)
+        listed = outcome.frame.items if outcome.frame else ()
+        items = tuple(values_of(entry) for entry in listed)
+        entries = tuple({name: slot.said for name, slot in entry.items()} for entry in listed)
+        goal = Goal(plan.goal.task, {**plan.goal.words, **words}, values, entries or plan.goal.entries, items)
         result.append((Plan(plan.name, goal, plan.turns, plan.stands, outcome.turns), outcome))
     return result

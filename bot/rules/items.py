@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from bot.course import Course
 from bot.decision import Decision
-from bot.domain import Task
 from bot.items import find_entry, open_entry, reopen_entry, without_entry
+from bot.parts import Task
 from bot.slots import Mention
 from bot.state import Frame, Question
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from bot.course import MAX_ASKED, Course
 from bot.decision import Decision
+from bot.filling import fill
+from bot.intents import POSSIBLE
 from bot.slots import SURE
 from bot.state import Question
 from bot.turn import QuickReply
@@ -54,6 +56,19 @@ def repeat(turn: Course) -> Decision | None:
     return Decision(turn.state, turn.state.last_texts, buttons)
 
 
+def begin_two(turn: Course) -> Decision | None:
+    """Begin two tasks that were wanted in one sentence, the first on top; what was said for the other is kept."""
+    tasks = [turn.domain.task_of(intent) for intent in turn.heard.wanted]
+    if turn.frame is not None or len(tasks) < 2:
+        return None
+    first, second = turn.domain.tasks[tasks[0]], turn.domain.tasks[tasks[1]]
+    own = [step.slot for step in second.slots if step.slot not in first.names]
+    turn.frame = fill(turn.open(tasks[1]), own, turn.heard, "").frame
+    turn.say("then_task", task=second.title)
+    turn.open(tasks[0])
+    return None
+
+
 def begin(turn: Course) -> Decision | None:
     """Begin the task that the user wants."""
     task = turn.domain.task_of(turn.heard.top)
@@ -94,9 +109,7 @@ def fallback(turn: Course) -> Decision:
     """Say that nothing was understood, the second time with how the question can be answered."""
     turn.state = replace(turn.state, misunderstood=turn.state.misunderstood + 1)
     if turn.frame is None:
-        turn.say("fallback_idle")
-        _hand_off(turn)
-        return turn.end()
+        return _which_task(turn) or _not_understood(turn)
     explanation = turn.wording.help(turn.state.question, turn.frame)
     if turn.state.asked >= MAX_ASKED:
         _hand_off(turn)
@@ -106,6 +119,24 @@ def fallback(turn: Course) -> Decision:
     else:
         turn.say("fallback_first")
     return turn.resume()
+
+
+def _which_task(turn: Course) -> Decision | None:
+    """Ask which of the tasks was meant that the words come near to."""
+    near = [turn.domain.task_of(name) for name, confidence in turn.heard.intents if confidence >= POSSIBLE]
+    tasks = [turn.domain.tasks[name] for name in dict.fromkeys(filter(None, near))][:2]
+    if not tasks or turn.state.misunderstood > 1:
+        return None
+    words = {task.title: turn.domain.intents[task.intent] for task in tasks}
+    buttons = tuple(QuickReply(title, [*intent.keywords, *intent.examples][0]) for title, intent in words.items())
+    turn.say("which_task", tasks="”或者“".join(button.text for button in buttons))
+    return replace(turn.end(), buttons=buttons)
+
+
+def _not_understood(turn: Course) -> Decision:
+    turn.say("fallback_idle")
+    _hand_off(turn)
+    return turn.end()
 
 
 def _hand_off(turn: Course) -> None:

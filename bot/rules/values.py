@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bot.course import Course, missing_in_entry
 from bot.decision import Decision
-from bot.domain import ListOf, Task
 from bot.filling import Filling, fill
 from bot.items import entries_said, lacks, open_entry, values_of
+from bot.parts import ListOf, Task
 from bot.slots import Mention
 from bot.state import Frame, Question, SlotValue
 from bot.turn import QuickReply

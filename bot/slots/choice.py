@@ -39,6 +39,9 @@ class ChoiceReader:
         for choice in choices:
             for word in (*choice.synonyms, choice.value):
                 self._words[word.lower()] = (choice, "spelled")
+        self._by_first: dict[str, list[str]] = {}
+        for word in self._words:
+            self._by_first.setdefault(word[0], []).append(word)
         self._patterns = [(re.compile(pattern), choice) for choice in choices for pattern in choice.patterns]
         self._lexicon = SoundLexicon(tuple(self._words))
 
@@ -62,7 +65,8 @@ class ChoiceReader:
     def _by_spelling(self, heard: Heard, *, asked: bool) -> list[Mention]:
         """Return the words that stand there; one of a single character counts only when it was asked for."""
         found = []
-        for word, (choice, how) in self._words.items():
+        for word in (word for first in dict.fromkeys(heard.text) for word in self._by_first.get(first, ())):
+            choice, how = self._words[word]
             start = heard.text.find(word) if asked or len(word) > 1 else -1
             while start >= 0:
                 confidence = spelled_confidence(heard, start, start + len(word))

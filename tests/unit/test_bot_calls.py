@@ -11,8 +11,8 @@ from sqlmodel import create_engine
 from bot import Dialogue, Reply, Utterance, load_domain
 from bot.calls import Calls
 from bot.decision import ActionCall
-from bot.domain import Action
 from bot.errors import ActionFailed, DomainInvalid
+from bot.parts import Action
 from tests.backend_server import BackendServer, Told, running, told
 
 TAXI = """\

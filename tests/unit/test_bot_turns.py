@@ -1,0 +1,131 @@
+"""Two tasks in a sentence, tasks that are not clear, tasks put aside, and what no sequence of turns may do."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlmodel import create_engine
+
+from bot import Dialogue, DialogueState, Reply, Utterance, load_domain
+from bot.course import MAX_ASKED
+from bot.rehearsal import read_scripts
+from bot.slot_scores import slot_scores
+from bot.timing import enlarged, measure
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+DOMAINS = {name: load_domain(name) for name in ("clinic", "daily", "endoscopy")}
+DIALOGUES = Path(__file__).parents[1] / "data/dialogues"
+SAID = {
+    name: sorted({turn.utterance.text for script in read_scripts(DIALOGUES / name) for turn in script.turns})
+    for name in DOMAINS
+}
+
+
+def opened(domain: str, clock: list[datetime] | None = None) -> Dialogue:
+    times = clock or [NOW]
+    return Dialogue(DOMAINS[domain], create_engine("sqlite://"), clock=lambda: times[0], new_key=lambda: "key")
+
+
+@pytest.fixture(scope="module")
+def dialogues() -> dict[str, Dialogue]:
+    return {name: opened(name) for name in DOMAINS}
+
+
+def say(dialogue: Dialogue, *texts: str, reply: Reply | None = None) -> Reply:
+    reply = reply or dialogue.start()
+    for text in texts:
+        reply = dialogue.respond(Utterance(text), reply.state)
+    return reply
+
+
+def test_two_tasks_in_one_sentence_are_done_one_after_the_other() -> None:
+    dialogue = opened("clinic")
+    both = say(dialogue, "查我的预约，再帮我挂一个骨科")
+    assert "挂号我记着" in both.texts[0]
+    after = say(dialogue, "王小明 13800138000", reply=both)
+    assert after.actions == ("find_appointments",)
+    assert "我们接着挂号" in after.texts[0]
+    assert after.state.frame is not None
+    assert after.state.frame.slots["department"].value == "骨科"
+
+
+def test_the_values_of_the_first_task_are_kept() -> None:
+    reply = say(opened("daily"), "明天晚上七点订老成都火锅，然后设个提醒")
+    assert [frame.task for frame in reply.state.frames] == ["remind", "book_table"]
+    assert reply.state.frame is not None
+    assert reply.state.frame.slots["restaurant"].value == "老成都火锅"
+
+
+def test_words_that_come_near_to_two_tasks_are_answered_with_both() -> None:
+    reply = say(opened("clinic"), "我想换")
+    assert [button.title for button in reply.quick_replies] == ["挂号", "改预约"]
+    chosen = say(opened("clinic"), reply.quick_replies[1].text)
+    assert chosen.state.frame is not None
+    assert chosen.state.frame.task == "change_appointment"
+
+
+def test_a_task_that_was_left_too_long_is_put_aside_aloud() -> None:
+    clock = [NOW]
+    dialogue = opened("clinic", clock)
+    begun = say(dialogue, "挂骨科")
+    clock[0] += timedelta(hours=3)
+    assert say(dialogue, "明天", reply=begun).state.frame is not None
+    clock[0] += timedelta(hours=5)
+    late = say(dialogue, "你好", reply=begun)
+    assert "挂号先放下了" in late.texts[0]
+    assert late.state.frames == ()
+    begun_again = say(dialogue, "挂眼科", reply=late)
+    assert "先放下" not in begun_again.texts[0]
+
+
+def test_three_misunderstandings_name_a_human() -> None:
+    dialogue = opened("clinic")
+    assert "导诊台" in say(dialogue, "阿巴阿巴", "阿巴阿巴", "阿巴阿巴").texts[0]
+    assert "导诊台" in say(dialogue, "挂骨科", "阿巴阿巴", "阿巴阿巴", "阿巴阿巴").texts[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), domain=st.sampled_from(sorted(DOMAINS)))
+def test_nothing_is_lost_unsaid_and_nothing_asked_four_times(
+    dialogues: dict[str, Dialogue], data: st.DataObject, domain: str
+) -> None:
+    dialogue = dialogues[domain]
+    reply = dialogue.start()
+    asked = 0
+    for text in data.draw(st.lists(st.sampled_from(["", "阿巴", *SAID[domain]]), max_size=10)):
+        before = reply.state
+        reply = dialogue.respond(Utterance(text, data.draw(st.sampled_from(["typed", "spoken"]))), before)  # type: ignore[arg-type]
+        assert DialogueState.from_dict(reply.state.to_dict()) == reply.state
+        assert all(reply.texts)
+        assert reply.state.asked <= MAX_ASKED
+        same = reply.texts == tuple(before.last_texts) and text in ("", "阿巴")
+        asked = asked + 1 if same else 0
+        assert asked <= MAX_ASKED
+        if text in ("", "阿巴"):  # what says nothing takes nothing away
+            assert [frame.task for frame in reply.state.frames] == [frame.task for frame in before.frames]
+            if before.frame and reply.state.frame and (before.question is None or before.question.kind != "slot"):
+                assert before.frame.slots.keys() <= reply.state.frame.slots.keys()
+                assert before.frame.items == reply.state.frame.items
+
+
+def test_slot_values_are_scored_against_the_clean_text() -> None:
+    scripts = read_scripts(DIALOGUES / "clinic" / "step_by_step.yaml")
+    dialogue = opened("clinic")
+    clean, noisy = slot_scores(DOMAINS["clinic"], scripts, lambda: dialogue, rates=(0.0, 0.4), seed=1)
+    assert clean.f1 == 1.0
+    assert clean.values == noisy.values > 20
+    assert noisy.recall < 1.0
+
+
+def test_a_lexicon_is_made_as_large_as_it_is_to_be() -> None:
+    large = enlarged(DOMAINS["clinic"], 700, Random(1))
+    words = sum(1 + len(v.synonyms) + len(v.hints) for slot in large.slots.values() for v in slot.values)
+    assert 690 <= words <= 700
+    timing = measure(DOMAINS["clinic"], read_scripts(DIALOGUES / "clinic" / "talk.yaml")[:2], 700, 1)
+    assert 0 < timing.median <= timing.p95
