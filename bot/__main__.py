@@ -116,7 +116,9 @@ def evaluate(
         raise typer.Exit(1) from error
     typer.echo(f"{loaded.name}: {rows[0].dialogues} dialogues, seed {seed}\n\n{table(rows)}")
     if dialogues is not None:
-        typer.echo(f"\n{slot_table(score_slots(loaded, dialogues, seed=seed))}")
+        scores = score_slots(loaded, dialogues, seed=seed)
+        if scores[0].values:  # dialogues that are all misheard have no clean text to be held against
+            typer.echo(f"\n{slot_table(scores)}")
         time = measure_time(loaded, read_scripts(dialogues), words, seed)
         typer.echo(
             f"\nWith {time.words} words: loaded in {time.load:.2f} s, a turn takes {1000 * time.median:.1f} ms, "
