@@ -15,6 +15,7 @@ import onnxruntime
 import yaml
 
 from asr.errors import ModelFileMissing, ModelInvalid
+from asr.signed_weights import cpu_has_vnni, with_signed_weights
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,11 @@ class ModelFolder:
         # A waiting thread that spins takes a core from the other conversations.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            source = _any_length(file.read_bytes()) if any_length else str(file)
+            source: bytes | str = str(file)
+            if any_length:
+                source = _any_length(file.read_bytes())
+            elif file.name.endswith("_quant.onnx") and not cuda and cpu_has_vnni():
+                source = with_signed_weights(file.read_bytes())
             session = onnxruntime.InferenceSession(source, options, providers=[CUDA, _CPU] if cuda else [_CPU])
         # onnxruntime's errors share no base class of their own: InvalidProtobuf, InvalidGraph, Fail, NotImplemented...
         except Exception as error:

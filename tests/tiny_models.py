@@ -259,7 +259,7 @@ def make(kind: str, folder: Path, *, units: int = 600, quantise: bool = False, s
 
     folder.mkdir(parents=True, exist_ok=True)
     config = KINDS[kind](units)
-    _write_settings(folder, config, units)
+    write_settings(folder, config, units)
     torch.manual_seed(seed)
     model = AutoModel(model=str(folder), device="cpu", disable_update=True, disable_pbar=True).model
     torch.save({"state_dict": model.state_dict()}, folder / "model.pt")
@@ -267,7 +267,8 @@ def make(kind: str, folder: Path, *, units: int = 600, quantise: bool = False, s
     return folder
 
 
-def _write_settings(folder: Path, config: Config, units: int) -> None:
+def write_settings(folder: Path, config: Config, units: int) -> None:
+    """Write all files of a model's folder but its weights."""
     metas: dict[str, Any] = {"init_param": "model.pt", "config": "config.yaml"}
     if "tokenizer" in config:
         tokens = vocabulary(units)

@@ -118,7 +118,7 @@ class Connection:
             if not self._options.verify:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-        return import_optional("websockets.sync.client").connect(
+        opening = import_optional("websockets.sync.client").connect(
             self._options.url,
             subprotocols=["binary"],
             ssl=context,
@@ -129,6 +129,7 @@ class Connection:
             max_size=_LARGEST_MESSAGE,
             proxy=None,
         )
+        return opening.__enter__()  # it outlives this block, and is closed by `close`
 
 
 def connection_failures() -> tuple[type[Exception], ...]:
