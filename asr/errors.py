@@ -14,7 +14,15 @@
     ├── ModelError               a model folder cannot be used
     │   ├── ModelFileMissing     a file is not there
     │   ├── ModelInvalid         a file is there and is wrong
-    │   └── EngineMissing        a package that this model's engine needs is not installed
+    │   ├── EngineMissing        a package that this model's engine needs is not installed
+    │   ├── ModelNameUnknown     no model is called that
+    │   ├── HubError             a model could not be fetched
+    │   │   ├── HubUnreachable   no connection to the hub
+    │   │   ├── HubRefused       the hub answered with an error
+    │   │   ├── HubFileMissing   the hub has no such model or file
+    │   │   ├── DownloadBroken   the bytes are not those that were listed
+    │   │   └── DiskFull         no room for the model
+    │   └── BundleInvalid        an offline bundle cannot be used
     ├── EngineUnreachable        the server that recognises does not answer
     ├── TrainerMissing         KenLM is not installed
 ├── LanguageTrainingFailed n-grams could not be counted
@@ -143,6 +151,54 @@ class LanguageTrainingFailed(AsrError):
     """A language model could not be made of these sentences; the message says why."""
 
     code = "language_training_failed"
+
+
+class ModelNameUnknown(ModelError):
+    """No model is called that; use a short name, the id of one on ModelScope, or the path of a folder."""
+
+    code = "model_name_unknown"
+
+
+class HubError(ModelError):
+    """A model could not be fetched; the message says why. The embedded one runs meanwhile."""
+
+    code = "hub_error"
+
+
+class HubUnreachable(HubError):
+    """The hub cannot be reached; check the network, or set TINGSHUO_HUB_URL to a mirror."""
+
+    code = "hub_unreachable"
+
+
+class HubRefused(HubError):
+    """The hub answered with an error, or is no ModelScope; check TINGSHUO_HUB_URL and try again later."""
+
+    code = "hub_refused"
+
+
+class HubFileMissing(HubError):
+    """The hub has no such model, revision or file; check the name."""
+
+    code = "hub_file_missing"
+
+
+class DownloadBroken(HubError):
+    """A file came broken, twice; try again later or use another mirror."""
+
+    code = "download_broken"
+
+
+class DiskFull(HubError):
+    """There is no room for the model; free some, or set TINGSHUO_MODEL_CACHE to another disk."""
+
+    code = "disk_full"
+
+
+class BundleInvalid(ModelError):
+    """A bundle of models is damaged, or is none; pack it again."""
+
+    code = "bundle_invalid"
 
 
 class HotwordsInvalid(AsrError):

@@ -1,0 +1,126 @@
+"""A small ModelScope: the two requests that a download makes, over real HTTP, with the troubles that networks have."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Files = dict[str, bytes]
+
+
+class ModelHub:
+    """Serves `models` ("owner/name" -> path -> bytes); what goes wrong is set in the attributes."""
+
+    def __init__(self, models: dict[str, Files]) -> None:
+        self.models = models
+        self.requests: list[tuple[str, str]] = []  # (path of a file or "files", its Range header)
+        self.break_after: list[int] = []  # bytes after which the next downloads end, one entry each
+        self.statuses: list[int] = []  # that the next requests are answered with
+        self.wrong_sums: set[str] = set()  # files listed with another SHA-256 than they have
+        self.ignores_ranges = False
+        self.redirects = False
+        self.seconds_a_chunk = 0.0
+        self.listing: Any = None  # sent in the listing's place
+        self.url = ""
+
+    def downloads(self, path: str) -> list[str]:
+        """The Range headers with which a file was asked for."""
+        return [asked for name, asked in self.requests if name == path]
+
+
+@contextmanager
+def serving(models: dict[str, Files]) -> Iterator[ModelHub]:
+    """Run a hub on a loopback port."""
+    hub = ModelHub(models)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    yield hub
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+def _handler(hub: ModelHub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            model, _, what = parts.path.removeprefix("/api/v1/models/").partition("/repo")
+            files = hub.models.get(model)
+            path = "files" if what == "/files" else query.get("FilePath", "")
+            hub.requests.append((path, self.headers.get("Range", "")))
+            if hub.statuses:
+                self.answer(hub.statuses.pop(0), b"{}")
+            elif files is None or query.get("Revision") != "master":
+                self.answer(404, b'{"Code": 10010205001, "Message": "not found"}')
+            elif what == "/files":
+                listing = hub.listing if hub.listing is not None else self.listing(files)
+                self.answer(200, json.dumps(listing).encode())
+            elif path not in files:
+                self.answer(404, b"{}")
+            elif hub.redirects and "cdn" not in query:
+                self.send_response(302)
+                self.send_header("Location", f"{self.path}&cdn=1")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                self.send_file(files[path])
+
+        def listing(self, files: Files) -> Any:
+            entries = [
+                {
+                    "Path": path,
+                    "Name": path.rpartition("/")[2],
+                    "Type": "blob",
+                    "Size": len(data),
+                    "Sha256": "0" * 64 if path in hub.wrong_sums else hashlib.sha256(data).hexdigest(),
+                }
+                for path, data in files.items()
+            ]
+            return {"Code": 200, "Data": {"Files": [{"Path": "fig", "Type": "tree", "Size": 0}, *entries]}}
+
+        def send_file(self, data: bytes) -> None:
+            asked = self.headers.get("Range", "")
+            start = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
+            if asked and start >= len(data):
+                self.answer(416, b"")
+                return
+            ranged = bool(asked) and not hub.ignores_ranges
+            body = data[start:] if ranged else data
+            self.send_response(206 if ranged else 200)
+            if ranged:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if hub.break_after:
+                self.wfile.write(body[: hub.break_after.pop(0)])
+                self.close_connection = True
+                return
+            step = 2**16 if hub.seconds_a_chunk else max(1, len(body))
+            for at in range(0, len(body), step):
+                self.wfile.write(body[at : at + step])
+                time.sleep(hub.seconds_a_chunk)
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep quiet."""
+
+    return Handler
