@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from app.api import (
     hotwords,
     live,
     me,
+    model,
     openai,
     session,
     transcribe,
@@ -44,6 +44,7 @@ from app.lanes import Lanes
 from app.limits import Limits
 from app.listening import Listening
 from app.metrics import Metrics
+from app.models import RunningModel
 from app.personal import PersonalData
 from app.presence import Presence
 from app.protocols import Dialogue, Recognizer
@@ -52,14 +53,8 @@ from app.settings import Settings
 from app.store import Clock, Store
 from app.transcriber import Transcriber
 from app.transcriptions import Transcriptions
-from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment, Tier, Transcript, open_recognizer
-from asr.decoding import ALL_TIERS
-from asr.engines import EngineOptions
-from asr.errors import ModelError
-from asr.frontend import Samples
-from asr.hotwords import EMPTY
+from asr import AudioLimits
 from asr.streaming import Session
-from asr.vad import VoiceActivityStream
 from bot import Backend, BotError, open_dialogues
 
 log = structlog.get_logger(__name__)
@@ -72,6 +67,7 @@ ROUTERS: tuple[tuple[APIRouter, str], ...] = (
     (session.router, ""),
     (me.router, "chat"),
     (config.router, ""),
+    (model.router, ""),
     (domains.router, ""),
     (chat.router, "chat"),
     (live.router, "chat"),
@@ -85,40 +81,6 @@ ROUTERS: tuple[tuple[APIRouter, str], ...] = (
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 Page = Callable[[FastAPI, Settings], object]
-
-
-class MissingRecognizer:
-    """Stands in for a recogniser that could not be opened: every voice message says why, typed ones still work."""
-
-    def __init__(self, error: ModelError) -> None:
-        """Remember `error` for those who want to be heard."""
-        self._error = error
-
-    def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
-        """Raise the error that kept the model from being opened."""
-        raise self._error
-
-    def segments(
-        self, audio: Audio, hotwords: HotwordList = EMPTY, *, formatting: Formatting = FORMATTED
-    ) -> Iterator[Segment]:
-        """Raise the error that kept the model from being opened."""
-        raise self._error
-
-    def stream(self, *, end_silence: float | None = None) -> VoiceActivityStream:
-        """Raise the error that kept the model from being opened."""
-        raise self._error
-
-    def recognise(
-        self,
-        samples: Samples,
-        *,
-        offset: float = 0.0,
-        hotwords: HotwordList = EMPTY,
-        tiers: frozenset[Tier] = ALL_TIERS,
-        formatting: Formatting = FORMATTED,
-    ) -> Segment | None:
-        """Raise the error that kept the model from being opened."""
-        raise self._error
 
 
 def gradio_page(app: FastAPI, settings: Settings) -> None:
@@ -157,6 +119,10 @@ def build(
             app.state.access = Access(settings, store.database, utc_now)
             app.state.personal = PersonalData(store.database, store.recordings)
             heard_by = recognizer or _open_recognizer(app, settings)
+            interrupted = store.fail_interrupted()
+            log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
+            heard_by: RunningModel = app.state.model
+            heard_by.open()
             transcriber = app.state.transcriber = _transcriber(settings, heard_by, app.state.limits)
             jobs = Jobs(store.database, store.recordings, clock or utc_now)
             if presence.alone:  # what is unfinished is the remains of a crash, not the work of another process
@@ -206,6 +172,7 @@ def build(
             await conversations.close(settings.shutdown_timeout)
             await app.state.transcriptions.close()
             app.state.transcriber.close()
+            await run_in_threadpool(app.state.model.close)
             lanes.close()
             conversations.store.close()
             held.close()
@@ -218,10 +185,9 @@ def build(
         redoc_url=None,
     )
     app.state.settings = settings
-    app.state.model_error = None
     app.state.limits = _limits(settings)
     app.state.metrics = Metrics()
-    app.state.model = _model(settings)
+    app.state.model = RunningModel(settings, recognizer)
     errors.install(app)
     app.add_middleware(Gate, settings=settings)
     app.add_middleware(Protection, settings=settings)  # added last, it stands outermost
@@ -239,7 +205,7 @@ def _watch(app: FastAPI, settings: Settings) -> None:
     """Let the metrics ask what can only be known when they are read."""
     state = app.state
     capacity = settings.workers + settings.max_waiting
-    state.metrics.model(state.model.name, state.model_error is None)
+    state.metrics.model(state.model.name, state.model.broken is None)
     for name, description, value in (
         ("tingshuo_messages_in_progress", "Messages on their way or waiting.", lambda: state.conversations.admitted),
         ("tingshuo_files_in_progress", "Files that are being transcribed or wait.", lambda: state.transcriber.admitted),
@@ -256,33 +222,6 @@ def _limits(settings: Settings) -> Limits:
         requests_per_minute=settings.requests_per_minute,
         audio_seconds_per_hour=settings.audio_seconds_per_hour,
         max_streams=settings.max_streams,
-    )
-
-
-def _model(settings: Settings) -> config.Model:
-    if settings.model_dir is None:
-        return config.Model(name="paraformer-embedded", reason="embedded")
-    return config.Model(name=settings.model_dir.name, reason="chosen")
-
-
-def _open_recognizer(app: FastAPI, settings: Settings) -> Recognizer:
-    try:
-        return open_recognizer(settings.model_dir, engine=_engine(settings))
-    except ModelError as error:
-        log.error("no model: voice messages will fail", code=error.code, reason=str(error))
-        app.state.model_error = error
-        return MissingRecognizer(error)
-
-
-def _engine(settings: Settings) -> EngineOptions:
-    return EngineOptions(
-        kind=settings.engine,
-        device=settings.device,
-        threads=settings.threads,
-        most_threads=max(1, (os.cpu_count() or 1) // settings.workers),
-        url=settings.engine_url,
-        mode=settings.engine_mode,
-        verify=settings.engine_verify,
     )
 
 

@@ -39,8 +39,12 @@ class Settings(BaseSettings):
     """The folder of the database and the recordings; made when it is missing."""
     database_url: str = ""
     """Any SQLAlchemy URL; empty means SQLite inside data_dir."""
-    model_dir: Path | None = None
-    """The folder of the acoustic model; empty means the embedded one."""
+    model: str = "auto"
+    """The model: a short name, a ModelScope id, a folder, `embedded`; `auto` is paraformer-zh where it can be had."""
+    model_cache: Path | None = None
+    """Where downloaded models are kept; empty means a folder of the user's cache."""
+    hub_url: str = ""
+    """The hub that models come from; empty means ModelScope."""
     domain: str = "clinic"
     """The bot's domain: a name from bot/domains or the path of a YAML file."""
     bot_backend: Literal["builtin", "rasa", "openai", "webhook"] = "builtin"

@@ -24,9 +24,9 @@
     │   │   └── DiskFull         no room for the model
     │   └── BundleInvalid        an offline bundle cannot be used
     ├── EngineUnreachable        the server that recognises does not answer
-    ├── TrainerMissing         KenLM is not installed
-├── LanguageTrainingFailed n-grams could not be counted
-├── HotwordsInvalid          a list of hotwords breaks its rules
+    ├── TrainerMissing           KenLM is not installed
+    ├── LanguageTrainingFailed   n-grams could not be counted
+    ├── HotwordsInvalid          a list of hotwords breaks its rules
     └── RecognitionFailed        the model failed on a recording that was fine
 
 Every class has a `code`, stable for programs and for the texts shown to users, and every error has

@@ -17,6 +17,8 @@ KINDS = ("unit", "integration", "browser")
 # The settings of the one who runs the tests must not change what they find.
 for name in [name for name in os.environ if name.startswith("TINGSHUO_")]:
     del os.environ[name]
+# Nor may a test download a model.
+os.environ["TINGSHUO_MODEL"] = "embedded"
 Settings.model_config["env_file"] = None
 
 

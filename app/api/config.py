@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, TypeAdapter
 
 from app.api import errors
+from app.api.model import Model
 
 router = APIRouter(prefix="/api", tags=["config"])
 
 EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
-
-
-class Model(BaseModel):
-    """The acoustic model that runs, and why this one."""
-
-    name: str
-    reason: Literal["embedded", "chosen"]
 
 
 class Example(BaseModel):
@@ -81,6 +75,6 @@ def config(request: Request, language: Annotated[str, Depends(errors.language)])
         max_seconds=state.settings.max_audio_seconds,
         max_record_seconds=state.settings.max_record_seconds,
         max_text_characters=state.settings.max_text_characters,
-        model=state.model,
+        model=Model.of(state.model, language),
         examples=list_examples(language),
     )

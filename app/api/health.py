@@ -46,7 +46,7 @@ def ready(request: Request, response: Response) -> Readiness:
     """Say whether the model is loaded, the store can be written to, and the disk has room."""
     state = request.app.state
     found: Status = "ready"
-    if state.model_error is not None:
+    if state.model.broken is not None:
         found = "model_unavailable"
     if free_bytes(state.settings.data_dir) < state.settings.min_free_bytes:
         found = "disk_full"

@@ -74,6 +74,7 @@ export const conversationPath = (id) => `api/conversations/${encodeURIComponent(
 export const getSession = () => json("api/session");
 export const logOut = () => request("api/session", { method: "DELETE" });
 export const getConfig = () => json("api/config");
+export const getModel = () => json("api/model");
 export const getDomains = () => json("api/domains");
 
 /** Begin a conversation with the bot `domain`; "" takes the default. */

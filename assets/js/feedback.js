@@ -28,12 +28,18 @@ export class Banner {
     this.lines = new Map();
   }
 
-  show(kind, text) {
+  /** `onClose` is told when a person closes the line. */
+  show(kind, text, onClose = () => {}) {
     const close = element("button", {
       type: "button",
       class: "ts-banner-close",
       "aria-label": t("close"),
-      on: { click: () => this.hide(kind) },
+      on: {
+        click: () => {
+          this.hide(kind);
+          onClose();
+        },
+      },
     });
     close.append(icon("close"));
     this.lines.set(

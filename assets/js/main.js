@@ -10,6 +10,7 @@ import { element, icon } from "./dom.js";
 import { ask, Banner, Toast } from "./feedback.js";
 import { HotwordPanel } from "./hotwords/panel.js";
 import { loadLanguage, preferredLanguage, t } from "./i18n.js";
+import { ModelWatch } from "./model.js";
 import { Player } from "./player.js";
 import { obstacle, permission } from "./recorder.js";
 import { HandsFree } from "./hands-free.js";
@@ -44,6 +45,11 @@ class Chat {
     this.domains = new DomainSwitch((domain) => this.renew(domain));
     this.account = new Account();
     this.sidebar.node.append(this.account.node);
+    this.modelWatch = new ModelWatch({
+      banner: this.banner,
+      toast: this.toast,
+      onChange: (model) => this.sidebar.showModel(model),
+    });
     this.conversation = new Conversation(this.view());
     this.handsFree = new HandsFree({ conversation: this.conversation, events: this.handsFreeEvents() });
     this.composer.node.insertBefore(this.handsFree.button, this.composer.send);
@@ -146,6 +152,7 @@ class Chat {
     this.config = { ...DEFAULTS, ...((await config) ?? (await api.getConfig().catch(() => ({})))) };
     this.conversation.limits = this.config;
     this.sidebar.show(this.config, this.conversation.domain);
+    this.modelWatch.show(this.config.model);
     this.account.show().catch((error) => console.warn("Tingshuo: no account:", error.message));
     api.getDomains().then(
       ({ domains }) => this.domains.offer(domains),

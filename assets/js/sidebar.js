@@ -3,6 +3,7 @@
 import { element, fill, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import { secondsLabel } from "./bubbles.js";
+import { modelLabel } from "./model.js";
 
 export class Sidebar {
   /** `onExample({title, url, seconds})` is called when one is pressed. */
@@ -28,13 +29,14 @@ export class Sidebar {
   }
 
   /** Show the model and the examples for the bot `domain`. */
-  show({ examples = [], model = null }, domain) {
+  show({ examples = [] }, domain) {
     const fitting = examples.filter((example) => example.domain === domain);
     fill(this.examples, ...fitting.map((example) => this.example(example)));
     this.node.classList.toggle("ts-no-examples", fitting.length === 0);
-    if (model?.name) {
-      this.model.textContent = t(model.reason === "embedded" ? "model_embedded" : "model_runs", { name: model.name });
-    }
+  }
+
+  showModel(model) {
+    this.model.textContent = modelLabel(model);
   }
 
   example(example) {

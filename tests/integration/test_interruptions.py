@@ -114,7 +114,7 @@ def test_a_failure_that_nobody_foresaw_leaves_the_message_with_a_retry(settings:
 def test_without_a_model_voice_fails_with_a_reason_and_typing_works(
     settings: Settings, serve: Serve, tmp_path: Path
 ) -> None:
-    chat = Chat(serve(build(settings.model_copy(update={"model_dir": tmp_path / "nowhere"}), page=None)))
+    chat = Chat(serve(build(settings.model_copy(update={"model": str(tmp_path / "nowhere")}), page=None)))
     failed = chat.say(wav())[-1]
     assert (failed["status"], failed["error"]["code"]) == ("failed", "model_file_missing")
     assert failed["error"]["details"] == {}

@@ -21,10 +21,10 @@ def test_every_setting_is_explained_in_one_line() -> None:
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINGSHUO_PORT", "8000")
-    monkeypatch.setenv("TINGSHUO_MODEL_DIR", "/models/large")
+    monkeypatch.setenv("TINGSHUO_MODEL", "/models/large")
     monkeypatch.setenv("TINGSHUO_DATABASE_URL", "")
     settings = Settings()
-    assert (settings.port, settings.model_dir, settings.database_url) == (8000, Path("/models/large"), "")
+    assert (settings.port, settings.model, settings.database_url) == (8000, "/models/large", "")
 
 
 def test_only_this_machine_is_listened_to_unless_it_is_a_space(monkeypatch: pytest.MonkeyPatch) -> None:

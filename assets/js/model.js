@@ -1,0 +1,83 @@
+// Which model recognises: a line in the sidebar, and a banner while the embedded one stands in for another.
+
+import * as api from "./api.js";
+import { t } from "./i18n.js";
+
+const KEY = "tingshuo.model.seen";
+const DOWNLOADING_MS = 1_500;
+const UNAVAILABLE_MS = 60_000;
+
+/** Words for the model that runs, from what /api/model tells. */
+export function modelLabel({ name, reason }) {
+  return t(reason === "embedded" || reason === "downloading" || reason === "unavailable" ? "model_embedded" : "model_runs", { name });
+}
+
+export class ModelWatch {
+  constructor({ banner, toast, onChange }) {
+    this.banner = banner;
+    this.toast = toast;
+    this.onChange = onChange;
+  }
+
+  /** Show `model`, and look again for as long as another is wanted. */
+  show(model) {
+    if (!model?.name) return;
+    const changed = this.model && this.model.name !== model.name;
+    this.model = model;
+    this.onChange(model);
+    if (model.reason === "downloading") this.tell(model, this.progress(model));
+    else if (model.reason === "unavailable") this.tell(model, t("model_unavailable", { wanted: model.wanted, why: model.error?.message ?? "" }));
+    else this.banner.hide("model");
+    if (changed) this.toast.show(t("model_changed", { name: model.name }));
+    clearTimeout(this.timer);
+    if (model.reason === "downloading") this.timer = setTimeout(() => this.look(), DOWNLOADING_MS);
+    if (model.reason === "unavailable") this.timer = setTimeout(() => this.look(), UNAVAILABLE_MS);
+  }
+
+  progress({ wanted, done, total }) {
+    if (!total) return t("model_asked_for", { wanted });
+    const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
+    return t("model_downloading", {
+      wanted,
+      percent: Math.floor((100 * done) / total),
+      done: megabytes(done),
+      total: megabytes(total),
+    });
+  }
+
+  /** Keep a banner that was closed closed, until there is something else to say. */
+  tell({ reason, wanted }, text) {
+    const subject = `${reason} ${wanted}`;
+    if (recall() === subject) return;
+    this.banner.show("model", text, () => remember(subject));
+  }
+
+  async look() {
+    try {
+      this.show(await api.getModel());
+    } catch (error) {
+      console.info("Tingshuo: the model is not known just now:", error.message);
+      this.timer = setTimeout(() => this.look(), UNAVAILABLE_MS);
+    }
+  }
+}
+
+// Storage may be forbidden in another site's frame: then a closed banner comes back with the next page.
+function remember(subject) {
+  closed = subject;
+  try {
+    localStorage.setItem(KEY, subject);
+  } catch {
+    console.info("Tingshuo: this browser keeps no storage here");
+  }
+}
+
+function recall() {
+  try {
+    return localStorage.getItem(KEY) ?? closed;
+  } catch {
+    return closed;
+  }
+}
+
+let closed = null;

@@ -1,0 +1,109 @@
+"""The app starts at once on the embedded model, and goes over to a better one when that has come."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.factory import build
+from app.settings import Settings
+from asr.hub import registry
+from tests.integration.client import Chat, Serve
+from tests.model_hub import ModelHub, serving
+
+CLIP = Path(__file__).parents[1] / "data" / "voice" / "doctor-tomorrow.wav"
+
+
+@pytest.fixture
+def hub() -> Iterator[ModelHub]:
+    """A hub whose paraformer-zh is a copy of the embedded model: it loads, and it is known by its name."""
+    embedded = registry()["embedded"].folder
+    assert embedded is not None
+    files = {path.name: path.read_bytes() for path in embedded.iterdir() if path.is_file()}
+    with serving({registry()["paraformer-zh"].id: {**files, "am.mvn": b"<Nnet>"}}) as server:
+        yield server
+
+
+@pytest.fixture
+def wanting(settings: Settings, hub: ModelHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that want a model from that hub."""
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "modelscope"))
+    return settings.model_copy(update={"model": "auto", "model_cache": tmp_path / "models", "hub_url": hub.url})
+
+
+def wait_for(server: httpx.Client, reason: str, **headers: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while True:
+        model: dict[str, Any] = server.get("/api/model", headers=headers).json()
+        if model["reason"] == reason:
+            return model
+        assert time.monotonic() < deadline, model
+        time.sleep(0.02)
+
+
+def test_messages_are_heard_while_a_better_model_comes_and_by_it_when_it_has_come(
+    wanting: Settings, hub: ModelHub, serve: Serve
+) -> None:
+    hub.seconds_a_chunk = 0.02
+    server = serve(build(wanting, page=None))
+    chat = Chat(server)
+    coming = wait_for(server, "downloading")
+    assert (coming["name"], coming["wanted"]) == ("paraformer-embedded", "paraformer-zh")
+    while not coming["done"]:
+        coming = wait_for(server, "downloading")
+    assert 0 < coming["done"] < coming["total"]
+    assert chat.say(CLIP.read_bytes())[-1]["role"] == "bot"
+
+    hub.seconds_a_chunk = 0.0
+    come = wait_for(server, "chosen")
+
+    assert (come["name"], come["wanted"], come["error"]) == ("paraformer-zh", None, None)
+    assert server.get("/api/config").json()["model"] == come
+    assert server.get("/v1/models").json()["data"][0]["id"] == "paraformer-zh"
+    assert server.get("/ready").json()["model"] == "paraformer-zh"
+    heard = [message for message in chat.say(CLIP.read_bytes()) if message["role"] == "user"][-1]
+    assert "明天上午" in heard["text"]
+
+
+def test_a_model_that_has_come_is_there_at_the_next_start_without_the_hub(
+    wanting: Settings, hub: ModelHub, serve: Serve
+) -> None:
+    wait_for(serve(build(wanting, page=None)), "chosen")
+    hub.requests.clear()
+    assert serve(build(wanting, page=None)).get("/api/model").json()["reason"] == "chosen"
+    assert hub.requests == []
+
+
+def test_without_a_network_the_embedded_model_stays_and_says_why(wanting: Settings, serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    started = serve(build(wanting.model_copy(update={"hub_url": nowhere}), page=None))
+    found = wait_for(started, "unavailable", **{"Accept-Language": "en"})
+    assert (found["name"], found["wanted"], found["error"]["code"]) == (
+        "paraformer-embedded",
+        "paraformer-zh",
+        "hub_unreachable",
+    )
+    assert "cannot be reached" in found["error"]["message"]
+    assert nowhere not in str(found)
+    assert started.get("/ready").status_code == 200
+    assert Chat(started).say(CLIP.read_bytes())[-1]["role"] == "bot"
+
+
+def test_a_model_that_cannot_be_opened_leaves_the_embedded_one(wanting: Settings, hub: ModelHub, serve: Serve) -> None:
+    hub.models[registry()["paraformer-zh"].id]["model_quant.onnx"] = b"no model"
+    server = serve(build(wanting, page=None))
+    assert wait_for(server, "unavailable")["error"]["code"] == "model_invalid"
+    assert server.get("/ready").status_code == 200
+
+
+def test_a_name_that_means_nothing_is_told_of(settings: Settings, serve: Serve) -> None:
+    server = serve(build(settings.model_copy(update={"model": "paraformer-xl"}), page=None))
+    assert server.get("/ready").json()["status"] == "model_unavailable"
+    assert Chat(server).say(CLIP.read_bytes())[-1]["error"]["code"] == "model_name_unknown"
