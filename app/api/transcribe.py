@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -194,8 +196,8 @@ def result(
 ) -> Response:
     """Return the transcript; 409 before the job is done, unless `partial` results are wanted."""
     transcript = transcriptions.jobs.transcript(person.id, job_id, partial=partial)
-    # The name is the client's to choose: one made here could only be made of what somebody else wrote.
-    headers = {"Content-Disposition": f'attachment; filename="transcript.{form}"'}
+    name = PurePath(transcriptions.jobs.get(person.id, job_id).name).stem or "transcript"
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name, safe='')}.{form}"}
     return Response(WRITERS[form](transcript), media_type=f"{MEDIA_TYPES[form]}; charset=utf-8", headers=headers)
 
 

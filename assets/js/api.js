@@ -107,6 +107,35 @@ export function retryMessage(id, messageId) {
   return messages(`${conversationPath(id)}/messages/${encodeURIComponent(messageId)}/retry`);
 }
 
+const jobPath = (id) => `api/transcribe/${encodeURIComponent(id)}`;
+
+/** Hand in a file for transcription; `split` keeps the two channels of a call apart. */
+export function submitFile(blob, name, { split }) {
+  const body = new FormData();
+  body.append("channels", split ? "split" : "mix");
+  body.append("file", blob, name);
+  return json("api/transcribe", { method: "POST", body });
+}
+
+/** Yield the events of a transcription, behind the segment `after`, until it has ended. */
+export async function* followJob(id, after) {
+  const response = await request(`${jobPath(id)}/events?after=${after}`);
+  try {
+    for await (const event of events(response)) {
+      if (event.event === "done") return;
+      yield event;
+    }
+  } catch (error) {
+    throw new ConnectionLost(error.message);
+  }
+  throw new ConnectionLost("the stream ended before it was done");
+}
+
+export const cancelJob = (id) => json(`${jobPath(id)}/cancel`, { method: "POST" });
+export const retryJob = (id) => json(`${jobPath(id)}/retry`, { method: "POST" });
+export const removeJob = (id) => request(jobPath(id), { method: "DELETE" });
+export const resultUrl = (id, format, partial) => resolve(`${jobPath(id)}/result?format=${format}&partial=${partial}`);
+
 export async function fetchBlob(url) {
   return (await request(url)).blob();
 }

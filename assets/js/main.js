@@ -17,8 +17,11 @@ import { HandsFree } from "./hands-free.js";
 import { Sidebar } from "./sidebar.js";
 import { Talk } from "./talk.js";
 import { Timeline } from "./timeline.js";
+import { secondsOf, TranscriptView } from "./transcripts.js";
 
 const DEFAULTS = { max_record_seconds: 60, max_bytes: 0, examples: [], model: null };
+
+const LONGEST_MESSAGE = 60; // seconds; nobody answers more than that in a chat
 
 class Chat {
   constructor(root) {
@@ -38,10 +41,11 @@ class Chat {
     });
     this.composer = new Composer({
       text: (text) => this.conversation.sendText(text),
-      file: (file) => this.conversation.sendAudio(file, file.name),
+      file: (file) => this.take(file),
       modeChanged: () => this.timeline.scrollToEnd(),
     });
-    this.sidebar = new Sidebar((example) => this.sendExample(example));
+    this.transcripts = new TranscriptView({ toast: this.toast });
+    this.sidebar = new Sidebar((example) => this.sendExample(example), () => this.transcripts.choose());
     this.domains = new DomainSwitch((domain) => this.renew(domain));
     this.account = new Account();
     this.sidebar.node.append(this.account.node);
@@ -135,8 +139,9 @@ class Chat {
       this.card.node,
       this.hotwords.node,
       this.toast.node,
+      this.transcripts.node,
     );
-    acceptDrops(app, (file) => this.conversation.sendAudio(file, file.name));
+    acceptDrops(app, (file) => this.take(file));
     this.root.replaceChildren(app);
     this.app = app;
   }
@@ -184,6 +189,15 @@ class Chat {
     });
     this.hotwords.refresh();
     this.root.dataset.ready = "true";
+    this.transcripts.reopen();
+  }
+
+  /** A recording that somebody chose: a message, or a transcript when it is too long to be one. */
+  async take(file) {
+    const tooLarge = this.config?.max_bytes && file.size > this.config.max_bytes;
+    const seconds = tooLarge ? null : await secondsOf(file);
+    if (tooLarge || seconds > LONGEST_MESSAGE) await this.transcripts.transcribe(file);
+    else await this.conversation.sendAudio(file, file.name, seconds);
   }
 
   /** Say why the microphone cannot be used; null when it can. */

@@ -6,9 +6,11 @@ import { secondsLabel } from "./bubbles.js";
 import { modelLabel } from "./model.js";
 
 export class Sidebar {
-  /** `onExample({title, url, seconds})` is called when one is pressed. */
-  constructor(onExample) {
+  /** `onExample({title, url, seconds})` is called when one is pressed, `onFile()` to transcribe a file. */
+  constructor(onExample, onFile) {
     this.onExample = onExample;
+    this.file = element("button", { type: "button", class: "ts-transcribe", on: { click: onFile } });
+    this.file.append(icon("words"), element("span", { text: t("transcripts.open") }));
     this.examples = element("div", { class: "ts-examples", role: "group", "aria-label": t("examples") });
     this.model = element("p", { class: "ts-model" });
     const tips = element(
@@ -22,6 +24,7 @@ export class Sidebar {
       element("div", { class: "ts-brand" }, element("span", { class: "ts-logo" }), element("strong", { text: t("app_name") }), element("span", { text: t("tagline") })),
       element("h2", { text: t("examples") }),
       this.examples,
+      this.file,
       element("h2", { class: "ts-tips-title", text: t("how_to") }),
       tips,
       this.model,

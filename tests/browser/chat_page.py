@@ -90,7 +90,7 @@ class ChatPage:
         return self.answered_after(lambda: field.press("Enter"))
 
     def upload(self, *files: Path) -> None:
-        self.page.set_input_files("input[type=file]", list(files))
+        self.page.set_input_files(".ts-composer input[type=file]", list(files))
 
     def answered_after(self, act) -> Locator:  # type: ignore[no-untyped-def]
         """Do `act`, which sends one message, and wait until the bot has answered it."""

@@ -91,7 +91,7 @@ def test_a_long_file_is_heard_in_order_and_can_be_taken_in_every_form(server: ht
     assert server.get(result, params={"format": "srt"}).text.count("-->") == 4
     assert server.get(result, params={"format": "vtt"}).text.startswith("WEBVTT")
     whole = server.get(result)
-    assert whole.headers["content-disposition"] == 'attachment; filename="transcript.json"'
+    assert whole.headers["content-disposition"] == "attachment; filename*=utf-8''%E4%BC%9A%E8%AE%AE.json"
     assert (whole.json()["text"], whole.json()["seconds"]) == ("好好好好", 200.0)
 
 
