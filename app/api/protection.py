@@ -67,6 +67,7 @@ class Protection:
             await send(message)
 
         request = Request(scope, receive)
+        metrics: Metrics = scope["app"].state.metrics  # now: Gradio, mounted below, puts its own app into the scope
         try:
             if self._from_another_site(scope):
                 details = {"origin": Headers(scope=scope).get("origin", "?")}
@@ -85,7 +86,6 @@ class Protection:
             # The route, not the path: a path holds the id that opens a conversation.
             route = getattr(scope.get("route"), "path", None) or "-"
             seconds = time.perf_counter() - started
-            metrics: Metrics = scope["app"].state.metrics
             metrics.request(_verb(scope["method"]), route, status, seconds)
             log.debug("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
 

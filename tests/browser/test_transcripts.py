@@ -64,7 +64,7 @@ def test_ten_minutes_are_watched_played_from_a_sentence_and_taken_away(open_chat
     expect(view.locator(".ts-sentence")).to_have_count(sentences.count())
     view.get_by_role("button", name="删除").click()
     expect(view).to_be_hidden()
-    assert "#" not in page.url
+    expect(page).not_to_have_url(re.compile("#"))
 
 
 def test_a_transcription_can_be_cancelled_and_keeps_what_was_heard(open_chat: OpenChat, ten_minutes: Path) -> None:
