@@ -118,9 +118,6 @@ def build(
             store = Store.open(settings.data_dir, settings.database_url, clock or utc_now)
             app.state.access = Access(settings, store.database, utc_now)
             app.state.personal = PersonalData(store.database, store.recordings)
-            heard_by = recognizer or _open_recognizer(app, settings)
-            interrupted = store.fail_interrupted()
-            log.info("store open", conversations=store.count_conversations(), interrupted=interrupted)
             heard_by: RunningModel = app.state.model
             heard_by.open()
             transcriber = app.state.transcriber = _transcriber(settings, heard_by, app.state.limits)
