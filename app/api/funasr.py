@@ -28,6 +28,7 @@ from app.api.funasr_utterance import FileUtterance, StreamUtterance, Utterance
 from app.api.identity import Identified
 from app.conversation import Conversations
 from app.errors import AppError, AudioUnannounced, HotwordsPartlyRead, SessionTooLong, Unavailable
+from app.limits import Limits, asking
 from app.listening import Listening
 from app.logs import origin
 from app.transcriber import Transcriber
@@ -75,6 +76,7 @@ class Connection:
         self._expect = expect
         self._listening = listening
         self._transcriber = transcriber
+        self._limits: Limits = websocket.app.state.limits
         self._asked: Asked | None = None
         self._utterance: Utterance | None = None
         self._ahead: asyncio.Task[dict[str, Any]] | None = None
@@ -133,6 +135,7 @@ class Connection:
             raise AudioUnannounced('Audio came before the settings; send {"mode": ..., "is_speaking": true} first.')
         try:
             if self._utterance is None:
+                self._limits.check_audio(*asking())
                 kind = FileUtterance if self._asked.is_file else StreamUtterance
                 hotwords = await self._expect(self._asked.hotwords)
                 self._utterance = kind(replace(self._asked, hotwords=hotwords), self.send)
@@ -181,6 +184,8 @@ class Connection:
 
     async def _leave(self) -> None:
         utterance, self._utterance = self._utterance, None
+        if isinstance(utterance, StreamUtterance):  # a file is counted where it is decoded
+            self._limits.spend_audio(*asking(), utterance.seconds)
         if utterance is not None:
             await utterance.close()
 

@@ -80,6 +80,11 @@ class StreamUtterance:
             await asyncio.gather(self._sender, return_exceptions=True)
         await self._held.aclose()
 
+    @property
+    def seconds(self) -> float:
+        """How much audio has come."""
+        return self._listener.session.seconds if hasattr(self, "_listener") else 0.0
+
     async def _follow(self) -> None:
         async for event in self._listener.events():
             if isinstance(event, Draft):
