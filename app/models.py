@@ -21,7 +21,9 @@ from app.protocols import Recognizer
 from app.settings import Settings
 from asr import FORMATTED, Audio, Formatting, HotwordList, Segment, Tier, Transcript, open_recognizer
 from asr.decoding import ALL_TIERS
+from asr.drafts import StreamDrafts
 from asr.engines import EngineOptions
+from asr.engines.onnx_streaming import ChunkSize
 from asr.errors import AsrError, HubUnreachable, ModelError
 from asr.frontend import Samples
 from asr.hotwords import EMPTY
@@ -100,6 +102,10 @@ class RunningModel:
     def stream(self, *, end_silence: float | None = None) -> VoiceActivityStream:
         """Begin to find the speech of live audio."""
         return self._recognizer().stream(end_silence=end_silence)
+
+    def drafts(self, chunk: ChunkSize | None = None) -> StreamDrafts | None:
+        """Draft a stretch with the model that runs now."""
+        return self._recognizer().drafts(chunk)
 
     def recognise(
         self,

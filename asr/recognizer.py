@@ -12,7 +12,9 @@ import soxr
 
 from asr.audio import SAMPLE_RATE, Audio
 from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier, WordRescorer, decode_greedily
+from asr.drafts import StreamDrafts
 from asr.engines import Engine, EngineOptions, Heard, open_engine
+from asr.engines.onnx_streaming import ChunkSize, StreamingParaformer
 from asr.finishing import Finisher, open_finisher
 from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
@@ -131,6 +133,16 @@ class Recognizer:
             # Below this the frames that smooth the decision would be longer than the silence.
             options = replace(options, max_end_silence=max(end_silence, options.speech_offset + options.lookahead))
         return self._vad.stream(max_seconds=self._max_segment, options=options)
+
+    def drafts(self, chunk: ChunkSize | None = None) -> StreamDrafts | None:
+        """Begin to draft one stretch of live speech; None for a model that can only hear all of it again each time.
+
+        Args:
+            chunk: how much a streaming model hears at once, and looks back and ahead; None is FunASR's [5, 10, 5].
+        """
+        if isinstance(self._engine, StreamingParaformer):
+            return StreamDrafts(self._engine.stream(chunk), self._engine.units)
+        return None
 
     @property
     def _max_segment(self) -> float:

@@ -35,6 +35,8 @@ import soxr
 
 from asr.audio import SAMPLE_RATE
 from asr.decoding import ALL_TIERS, Tier
+from asr.drafts import StreamDrafts
+from asr.engines.onnx_streaming import ChunkSize
 from asr.errors import SampleRateUnsupported
 from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
@@ -51,6 +53,10 @@ class LiveRecognizer(Protocol):
 
     def stream(self, *, end_silence: float | None = None) -> VoiceActivityStream:
         """Begin to find the speech of live audio; see `asr.Recognizer.stream`."""
+        ...
+
+    def drafts(self, chunk: ChunkSize | None = None) -> StreamDrafts | None:
+        """Begin to draft a stretch with a model that streams; see `asr.Recognizer.drafts`."""
         ...
 
     def recognise(
@@ -83,6 +89,7 @@ class SessionOptions:
         end_silence: seconds of silence that end an utterance; None is what the detector's folder says (0.8).
         start_silence: seconds in which nothing is said after which the session is `quiet`; None is never.
         draft_every: seconds of new speech between two drafts.
+        chunk: how much a streaming model hears at once; others draft by hearing the stretch again.
         hotwords: words to expect, in drafts and finals.
         tiers: the ways in which they may get into the text.
         formatting: of the finals; drafts are as spoken.
@@ -92,6 +99,7 @@ class SessionOptions:
     end_silence: float | None = None
     start_silence: float | None = None
     draft_every: float = 0.3
+    chunk: ChunkSize | None = None
     hotwords: HotwordList = EMPTY
     tiers: frozenset[Tier] = ALL_TIERS
     formatting: Formatting = FORMATTED
@@ -147,6 +155,9 @@ class Session:
         self._quiet_since = 0.0
         self._drafted = (0, 0.0)  # the stretch of the last draft, and where that ended
         self._text = ""
+        self._drafts: StreamDrafts | None = None
+        self._drafts_of = -1  # the stretch that they are of
+        self._fed = 0  # samples of it that they have heard
         self._drafting = threading.Lock()
 
     @property
@@ -213,7 +224,8 @@ class Session:
     def draft(self) -> Draft | None:
         """Guess at the stretch that goes on now, all of it; None when there is none, or nothing to be read in it.
 
-        A character is stable when two drafts in a row agree on it and on all before it.
+        A character is stable when two drafts in a row agree on it and on all before it; with a model that streams,
+        every one is.
 
         Raises:
             RecognitionFailed: the model failed.
@@ -223,12 +235,12 @@ class Session:
                 stretch = self._going_on()
             if stretch is None:
                 return None
-            segment = self._recognise(stretch, PLAIN)
-            text = segment.text if segment else ""
+            text = self._guess(stretch)
             before = self._text if self._drafted[0] == stretch.number else ""
             self._drafted = (stretch.number, stretch.end)
             self._text = text
-        return Draft(stretch.number, text, _agreement(before, text)) if text else None
+            stable = len(text) if self._drafts else _agreement(before, text)
+        return Draft(stretch.number, text, stable) if text else None
 
     def final(self, stretch: Stretch) -> Segment | None:
         """Recognise a stretch that has ended; None when it was only noise.
@@ -237,6 +249,15 @@ class Session:
             RecognitionFailed: the model failed.
         """
         return self._recognise(stretch, self.options.formatting)
+
+    def _guess(self, stretch: Stretch) -> str:
+        if self._drafts_of != stretch.number:
+            self._drafts, self._drafts_of, self._fed = self._recognizer.drafts(self.options.chunk), stretch.number, 0
+        if self._drafts is None:
+            segment = self._recognise(stretch, PLAIN)
+            return segment.text if segment else ""
+        fresh, self._fed = stretch.samples[self._fed :], len(stretch.samples)
+        return self._drafts.accept(fresh)
 
     def _recognise(self, stretch: Stretch, formatting: Formatting) -> Segment | None:
         return self._recognizer.recognise(

@@ -12,12 +12,14 @@ from typing import Any
 
 from app.errors import AppError, FieldInvalid, RequestInvalid
 from asr import FORMATTED, PLAIN, Formatting, Segment
+from asr.engines.onnx_streaming import ChunkSize
 from asr.errors import AsrError
 from asr.hotwords import EMPTY, HotwordList, Problem, parse
 from asr.streaming import HIGHEST_RATE, LOWEST_RATE
 from asr.transcript import join_texts
 
 MODES = ("offline", "online", "2pass")
+LARGEST_CHUNK = 50  # 3 s
 _PCM = ("pcm", "")
 
 
@@ -32,6 +34,7 @@ class Asked:
     hotwords: HotwordList = EMPTY
     hotword_problems: tuple[Problem, ...] = field(default=(), compare=False)
     itn: bool = True
+    chunk: ChunkSize = field(default_factory=ChunkSize)
 
     @property
     def is_file(self) -> bool:
@@ -85,6 +88,8 @@ def _settings(message: dict[str, Any], before: Asked) -> Asked:
         if not LOWEST_RATE <= number <= HIGHEST_RATE:
             raise _invalid("audio_fs", rate, f"a number of Hz from {LOWEST_RATE} to {HIGHEST_RATE}")
         found["sample_rate"] = number
+    if (sizes := message.get("chunk_size")) is not None:
+        found["chunk"] = _chunk(sizes)
     if (itn := message.get("itn")) is not None:
         found["itn"] = itn not in (False, 0, "false", "False", "0")
     for name in ("hotwords", "hotword"):
@@ -92,6 +97,17 @@ def _settings(message: dict[str, Any], before: Asked) -> Asked:
             parsed = parse(message[name] or None)
             found |= {"hotwords": parsed.hotwords, "hotword_problems": parsed.errors}
     return replace(before, **{"hotword_problems": (), **found})
+
+
+def _chunk(sizes: object) -> ChunkSize:
+    parts = sizes.split(",") if isinstance(sizes, str) else sizes
+    try:
+        back, new, ahead = (int(part) for part in parts)  # type: ignore[attr-defined]
+        if max(back, new, ahead) > LARGEST_CHUNK:
+            raise ValueError("too large")
+        return ChunkSize(back, new, ahead)
+    except (TypeError, ValueError) as error:
+        raise _invalid("chunk_size", sizes, f"three numbers of 60 ms up to {LARGEST_CHUNK}, as [5, 10, 5]") from error
 
 
 def _invalid(field: str, value: object, expected: str) -> FieldInvalid:

@@ -56,7 +56,9 @@ class StreamUtterance:
     async def begin(self, listening: Listening, transcriber: Transcriber) -> None:
         """Take a place among the speakers; raises SessionsFull, ModelError."""
         asked = self.asked
-        options = SessionOptions(sample_rate=asked.sample_rate, hotwords=asked.hotwords, formatting=asked.formatting)
+        options = SessionOptions(
+            sample_rate=asked.sample_rate, hotwords=asked.hotwords, formatting=asked.formatting, chunk=asked.chunk
+        )
         context = listening.listen(options, drafts=asked.mode != "offline")
         self._listener = await self._held.enter_async_context(context)
         self._sender = asyncio.create_task(self._follow())

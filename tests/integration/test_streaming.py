@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,10 +11,12 @@ import pytest
 import soxr
 
 from asr import Audio, Recognizer, decode_audio, open_recognizer
+from asr.decoding.greedy import decode_greedily
+from asr.engines.onnx_streaming import StreamingParaformer
 from asr.errors import SampleRateUnsupported
 from asr.hotwords import parse_strictly
 from asr.streaming import Draft, Session, SessionOptions, State, Stretch
-from asr.transcript import Segment, Token
+from asr.transcript import Segment, Token, join_texts
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +151,32 @@ def test_hotwords_count_in_drafts_and_finals(recognizer: Recognizer, speech: np.
 
     texts = [draft.text] if draft else [segment.spoken for one in ended if (segment := session.final(one))]
     assert texts == [alike]
+
+
+def test_a_model_that_streams_hears_every_sample_of_a_draft_once(
+    speech: np.ndarray, tiny_model: Callable[[str], Path]
+) -> None:
+    folder = tiny_model("streaming")
+    engine = StreamingParaformer(folder)
+    session = Session(open_recognizer(folder), SessionOptions(draft_every=0.1))
+    last: dict[int, Draft] = {}
+    stretches: list[Stretch] = []
+    for piece in chunks(pcm(speech), 3_200):
+        stretches += session.accept(piece)
+        if session.draft_due and (draft := session.draft()):
+            before = last.get(draft.number)
+            assert draft.stable == len(draft.text)
+            assert before is None or draft.text.startswith(before.text)
+            last[draft.number] = draft
+    stretches += session.finish()
+
+    assert last
+    for number, draft in last.items():
+        (heard,) = engine.listen([stretches[number].samples])
+        whole = join_texts(token.text for token in decode_greedily(heard.posteriors, engine.units))
+        # Random weights often have two characters that are as likely: the last digit may decide.
+        same = sum(one == other for one, other in zip(whole, draft.text, strict=False))
+        assert same >= 0.8 * len(draft.text) > 0
 
 
 def test_an_odd_byte_at_the_end_is_noticed_and_left_out(recognizer: Recognizer, speech: np.ndarray) -> None:

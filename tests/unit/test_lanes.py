@@ -114,15 +114,17 @@ def test_the_states_tell_depth_and_age(lanes: Lanes) -> None:
 
 
 def test_a_closed_pool_takes_nothing_and_drops_what_waits() -> None:
+    others = set(threading.enumerate())
     lanes = Lanes(1)
     busy = occupy(lanes)
     waiting = lanes.submit(Lane.UPLOAD, lambda: None)
+    own = set(threading.enumerate()) - others
     lanes.close()
     busy.end.set()
     assert waiting.cancelled()
     with pytest.raises(ShuttingDown):
         lanes.submit(Lane.UPLOAD, lambda: None)
-    for thread in threading.enumerate():
-        if thread.name.startswith("inference"):
-            thread.join(30)
-            assert not thread.is_alive()
+    assert len(own) == 2
+    for thread in own:
+        thread.join(30)
+        assert not thread.is_alive()
