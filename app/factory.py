@@ -43,6 +43,7 @@ from app.jobs import Jobs
 from app.lanes import Lanes
 from app.limits import Limits
 from app.listening import Listening
+from app.live_metrics import LiveCollector
 from app.metrics import Metrics
 from app.models import RunningModel
 from app.personal import PersonalData
@@ -133,6 +134,7 @@ def build(
                 max_sessions=settings.max_sessions,
                 max_seconds=settings.max_session_seconds,
             )
+            app.state.metrics.collect(LiveCollector(lanes, app.state.listening))
             return Conversations(
                 store,
                 heard_by,

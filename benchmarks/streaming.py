@@ -146,14 +146,17 @@ class Server:
             "TINGSHUO_LOG_JSON": "true",
         }
         command = [sys.executable, str(ROOT / "app.py")]
-        self.process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self._log = Path(folder) / "server.log"
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
         self.url = f"ws://127.0.0.1:{self._port()}/"
 
     def _port(self) -> int:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            if "FunASR clients welcome" in line:
-                return int(json.loads(line)["port"])
+        for _ in range(600):
+            for line in self._log.read_text().splitlines():
+                if "FunASR clients welcome" in line:
+                    return int(json.loads(line)["port"])
+            time.sleep(0.1)
         raise SystemExit("the server did not start")
 
     def cpu(self) -> float:

@@ -57,7 +57,7 @@ class StreamUtterance:
         """Take a place among the speakers; raises SessionsFull, ModelError."""
         asked = self.asked
         options = SessionOptions(
-            sample_rate=asked.sample_rate, hotwords=asked.hotwords, formatting=asked.formatting, chunk=asked.chunk
+            sample_rate=asked.sample_rate, hotwords=asked.hotwords, chunk=asked.chunk, formatting=asked.formatting
         )
         context = listening.listen(options, drafts=asked.mode != "offline")
         self._listener = await self._held.enter_async_context(context)

@@ -278,6 +278,17 @@ def test_a_page_of_another_site_is_refused(opened: Callable[..., ClientConnectio
         opened(origin="https://elsewhere.example")
 
 
+def test_the_metrics_tell_of_lanes_and_latencies(
+    server: httpx.Client, opened: Callable[..., ClientConnection], pcm: bytes
+) -> None:
+    speak(opened(), pcm)
+    metrics = dict(line.rsplit(" ", 1) for line in server.get("/metrics").text.splitlines() if line[0] != "#")
+    assert float(metrics['tingshuo_lane_done_total{lane="final"}']) >= 2
+    assert float(metrics["tingshuo_live_final_seconds_count"]) >= 2
+    assert float(metrics["tingshuo_live_first_text_seconds_count"]) >= 1
+    assert float(metrics['tingshuo_lane_waiting{lane="upload"}']) == 0
+
+
 def test_one_speaker_too_many_is_sent_away_with_a_time_to_come_again(
     opened: Callable[..., ClientConnection], app: FastAPI
 ) -> None:
