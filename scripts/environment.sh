@@ -176,13 +176,20 @@ ensure_kenlm() {
     [ ${#missing[@]} -eq 0 ] || install_system "KenLM is built from its sources" "${missing[@]}"
     say "Building KenLM $KENLM's lmplz into .venv (once; about a minute)"
     sources=$(mktemp -d)
-    "$PYTHON" -m pip download --quiet --no-deps --no-binary kenlm --dest "$sources" "kenlm==$KENLM" &&
-        tar -xzf "$sources/kenlm-$KENLM.tar.gz" -C "$sources" &&
-        cmake -S "$sources/kenlm-$KENLM" -B "$sources/build" -DCMAKE_BUILD_TYPE=Release >"$sources/log" 2>&1 &&
-        cmake --build "$sources/build" --target lmplz --parallel "$(nproc)" >>"$sources/log" 2>&1 &&
-        install "$(find "$sources/build" "$sources/kenlm-$KENLM" -name lmplz -type f | head -n 1)" "$VENV/bin/lmplz" ||
-        { tail -n 20 "$sources/log" >&2; fail "KenLM could not be built, see above."; }
+    if ! build_kenlm "$sources" >"$sources/log" 2>&1; then
+        tail -n 20 "$sources/log" >&2
+        fail "KenLM could not be built, see above."
+    fi
     rm -rf "$sources"
+}
+
+build_kenlm() {
+    local folder=$1
+    "$PYTHON" -m pip download --quiet --no-deps --no-binary kenlm --dest "$folder" "kenlm==$KENLM" &&
+        tar -xzf "$folder/kenlm-$KENLM.tar.gz" -C "$folder" &&
+        cmake -S "$folder/kenlm-$KENLM" -B "$folder/build" -DCMAKE_BUILD_TYPE=Release &&
+        cmake --build "$folder/build" --target lmplz --parallel "$(nproc)" &&
+        install "$(find "$folder" -name lmplz -type f -perm -u+x | head -n 1)" "$VENV/bin/lmplz"
 }
 
 # --- the browser tests' needs --------------------------------------------------------------------
