@@ -70,14 +70,19 @@ class IntentMatcher:
         self._classifier = open_classifier(list(self._to_learn(domain)))
         self._lexicon = SoundLexicon([word for word, _ in anywhere if len(word) > 1])
 
-    def rank(self, heard: Heard, sounds: Sounds | None, mentions: Iterable[Mention]) -> list[tuple[str, float]]:
-        """Return the intents with their confidence (0 to 1), the likeliest first; unlikely ones are left out."""
+    def rank(
+        self, heard: Heard, sounds: Sounds | None, mentions: Iterable[Mention], *, guess: bool = True
+    ) -> list[tuple[str, float]]:
+        """Return the intents with their confidence (0 to 1), the likeliest first; unlikely ones are left out.
+
+        Without `guess` only what is like an example or holds a keyword counts, not what the classifier makes of it.
+        """
         found: dict[str, float] = {}
         text = self._delexicalised(heard.text, mentions)
         bare = _LEADING.sub("", _PARTICLES.sub("", text))
         for name, confidence in (
             *self._by_example(text, sounds is not None),
-            *(() if bare in self._plain else self._by_classifier(text, sounds is not None)),
+            *(self._by_classifier(text, sounds is not None) if guess and bare not in self._plain else ()),
             *(self._by_example(heard.text, False) if text != heard.text else ()),  # 下午好 is more than its 下午
             *self._by_keyword(bare, text),
             *(self._by_sound(bare, sounds) if sounds else ()),

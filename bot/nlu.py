@@ -24,6 +24,7 @@ _CUED, _ASKED, _UNUSABLE = 0.3, 0.1, 0.5
 _WHOLE = 0.9
 _STOPS = ",，。;；!！?？ "
 _CLAUSE = re.compile(r"[,，。;；!！?？]|然后|顺便|另外|接着|再(?=[帮给订挂查改设买写])")
+_SURE_NAME = 0.85  # a name with a usual surname has more
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Nlu:
         mentions = self._mentions(heard, sounds, asked, now)
         if self._matcher.is_whole(heard):  # 是的 is a yes, whatever it may sound like besides
             mentions = [mention for mention in mentions if mention.confidence >= _WHOLE]
-        intents = self._matcher.rank(heard, sounds, mentions)
+        guess = not self._answers_whole(heard, sounds, asked, now)
+        intents = self._matcher.rank(heard, sounds, mentions, guess=guess)
         place, span = find_place(heard, sounds) if self._has_lists else ("", (0, 0))
         if place:
             mentions = [one for one in mentions if one.end <= span[0] or one.start >= span[1]]
@@ -161,8 +163,16 @@ class Nlu:
             return self._readers[asked].read(heard, sounds, asked=True, now=now) or mentions
         spelled = [mention for mention in mentions if not (heard.spoken and mention.how in ("sound", "hint"))]
         names = self._readers[asked].read(_without(heard, spelled), sounds, asked=True, now=now)
-        sure = [name for name in names if name.confidence >= 0.85 or not mentions]
+        sure = [name for name in names if name.confidence >= _SURE_NAME or not mentions]
         return pick([*sure, *spelled]) if sure else mentions
+
+    def _answers_whole(self, heard: Heard, sounds: Sounds | None, asked: str, now: datetime) -> bool:
+        """Tell whether all that was said is the name that was asked for: 李四 is like no intent that was learned."""
+        if asked not in self._bare:
+            return False
+        names = self._readers[asked].read(heard, sounds, asked=True, now=now)
+        sure = [name for name in names if name.confidence >= _SURE_NAME and not name.problem]
+        return bool(sure) and _coverage(heard, sure) == 1.0
 
     def _wanted(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
         """Return the likeliest intents of the clauses that begin a task, each once; () when there are no two."""

@@ -72,6 +72,12 @@ def test_rehearsed_of_daily_life(script: Script) -> None:
     assert play(script, DAILY).failures == ()
 
 
+@pytest.mark.parametrize("name", ["李四", "张三", "刘洋", "谢霆锋"])
+def test_a_bare_name_is_one_whatever_else_it_is_like(shared: Dialogue, name: str) -> None:
+    reply = say(shared, "我要挂号", "骨科", "后天", "下午", name)
+    assert f"病人{name}" in "".join(reply.texts)
+
+
 def test_the_names_of_the_rehearsed_dialogues_are_their_own() -> None:
     assert len({script.name for script in SCRIPTS}) == len(SCRIPTS) >= 25
 
