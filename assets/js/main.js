@@ -197,7 +197,7 @@ class Chat {
     const tooLarge = this.config?.max_bytes && file.size > this.config.max_bytes;
     const seconds = tooLarge ? null : await secondsOf(file);
     if (tooLarge || seconds > LONGEST_MESSAGE) await this.transcripts.transcribe(file);
-    else await this.conversation.sendAudio(file, file.name, seconds);
+    else await this.conversation.sendAudio(file, file.name, { seconds });
   }
 
   /** Say why the microphone cannot be used; null when it can. */
