@@ -65,7 +65,7 @@ def test_what_could_not_be_decoded_is_kept_and_only_ever_saved(chat: Chat) -> No
 
 def test_the_name_of_an_upload_never_becomes_a_path(own_chat: Chat, settings: Settings) -> None:
     own_chat.say(wav(), name="../../../escaped.wav")
-    kept = [path for path in settings.data_dir.rglob("*") if path.is_file() and path.suffix in ("", ".wav")]
+    kept = [path for path in (settings.data_dir / "audio").rglob("*") if path.is_file() and path.suffix in ("", ".wav")]
     assert len(kept) == 1
     assert kept[0].parent == settings.data_dir / "audio"
     assert not list(settings.data_dir.parent.rglob("escaped*"))

@@ -114,7 +114,9 @@ def test_hotwords_get_into_the_text(recognizer: Recognizer, clip: Audio) -> None
     hotwords = HotwordList((Hotword("寻腔", aliases=(misheard,)),))
     changed = recognizer.transcribe(clip, hotwords, tiers=frozenset({Tier.PHONETIC}))
     assert "寻腔" in changed.spoken
-    assert {(change.word, change.heard, change.tier) for change in changed.changes} == {("寻腔", misheard, "phonetic")}
+    # An alias is found by its sound too, in another spelling perhaps.
+    assert ("寻腔", misheard, "phonetic") in {(each.word, each.heard, each.tier) for each in changed.changes}
+    assert {change.word for change in changed.changes} == {"寻腔"}
 
 
 def test_an_engine_says_what_it_is(engine: Engine) -> None:

@@ -96,7 +96,7 @@ def test_what_is_said_becomes_an_ordinary_message_and_is_answered(live: Open, ch
     assert [message["role"] for message in kept[:3]] == ["bot", "user", "bot"]
     spoken = kept[1]
     assert (spoken["kind"], spoken["status"]) == ("voice", "done")
-    assert spoken["text"].endswith("明天上午")
+    assert spoken["text"].endswith("明天上午。")
     assert spoken["seconds"] == pytest.approx(len(pcm) / 32_000)
     audio = chat.client.get("/" + spoken["audio_url"])
     assert audio.content[44:] == pcm
