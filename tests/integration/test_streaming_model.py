@@ -89,7 +89,7 @@ def linked(folder: Path, target: Path, *without: str) -> Path:
 
 
 def test_a_missing_half_is_named(tiny_model: Tiny, tmp_path: Path) -> None:
-    folder = linked(tiny_model("streaming"), tmp_path / "half", "model.onnx")
+    folder = linked(tiny_model("streaming"), tmp_path / "half", "model.onnx", "model.pt")
     with pytest.raises(ModelFileMissing, match=r"no model_quant.onnx or model.onnx"):
         open_engine(folder)
 

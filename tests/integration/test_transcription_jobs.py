@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import itertools
+import shutil
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -215,15 +217,16 @@ def test_limits_hold_before_anything_is_kept(settings: Settings, serve: Serve) -
 
 
 def test_a_job_that_the_server_left_behind_is_interrupted_and_can_be_tried_again(
-    settings: Settings, serve: Serve
+    settings: Settings, serve: Serve, tmp_path: Path
 ) -> None:
     first: FastAPI = build(settings, recognizer=Slow(free=0), page=None)
     server = serve(first)
     job = submit(server, wav(100))
     wait_for(server, job, status="running")
-    server.close()
+    # What a crash leaves: the folder as it is, and nobody who holds it.
+    left = shutil.copytree(settings.data_dir, tmp_path / "left")
 
-    second = serve(build(settings, recognizer=Slow(), page=None))
+    second = serve(build(settings.model_copy(update={"data_dir": left}), recognizer=Slow(), page=None))
     found = second.get(f"/api/transcribe/{job['id']}").json()
     assert (found["status"], found["error"]["code"]) == ("failed", "interrupted")
     second.post(f"/api/transcribe/{job['id']}/retry")
