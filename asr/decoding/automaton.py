@@ -14,6 +14,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from asr.posteriors import Array
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -42,17 +44,38 @@ class HotwordScorer:
         self._fail = [0]
         self._word: list[Pattern | None] = [None]
         self._share = [0.0]  # of the best word that goes on from here, by the length reached
-        for pattern in patterns:
+        self._patterns = tuple(pattern for pattern in patterns if pattern.units)
+        for pattern in self._patterns:
             self._add(pattern)
         self._earned = [0.0] * len(self._next)  # by completed words, none overlapping, on the way to a state
         self._shorter = [0] * len(self._next)  # nearest state behind this one, along failures, that ends a word
         self._link()
         self._pending = [max(0.0, share - earned) for share, earned in zip(self._share, self._earned, strict=True)]
 
+    def wanted(self, costs: Array) -> list[set[int]]:
+        """Return the units of the words that, written from some position on, earn more than they cost there.
+
+        No best text holds any other: where a word costs more than it earns, the model's own units score higher.
+        """
+        found: list[set[int]] = [set() for _ in costs]
+        for units, bonuses in self._by_length:
+            length = units.shape[1]
+            places = max(0, len(costs) - length + 1)
+            gains = sum((costs[step : step + places, units[:, step]] for step in range(length)), start=bonuses)
+            for place, word in np.argwhere(gains > 0.0).tolist():
+                for step, unit in enumerate(units[word].tolist()):
+                    found[place + step].add(unit)
+        return found
+
     @cached_property
-    def wanted(self) -> npt.NDArray[np.int64]:
-        """All units that occur in hotwords."""
-        return np.array(sorted({unit for links in self._next for unit in links}), dtype=np.int64)
+    def _by_length(self) -> list[tuple[npt.NDArray[np.int64], Array]]:
+        """The patterns' units (P, length) and bonuses (P,), for each length."""
+        lengths = sorted({len(pattern.units) for pattern in self._patterns})
+        grouped = [[one for one in self._patterns if len(one.units) == length] for length in lengths]
+        return [
+            (np.array([one.units for one in group]), np.array([one.bonus for one in group], dtype=np.float32))
+            for group in grouped
+        ]
 
     def start(self) -> int:
         """Return the root."""

@@ -6,12 +6,11 @@ Paraformer gives one posterior for each token, so a text costs what its units co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from asr.decoding.greedy import Candidates
 from asr.posteriors import Array
@@ -24,9 +23,15 @@ class Scorer(Protocol):
     states only the better one is followed. Scores are natural logarithms and are added to those of the model.
     """
 
-    @property
-    def wanted(self) -> npt.NDArray[np.int64]:
-        """Units to consider at every position, beside the model's own best."""
+    def wanted(self, costs: Array) -> Sequence[Collection[int]]:
+        """Say which units to consider at each position, beside the model's best.
+
+        Only those with which a text may score more than without: the search tries them all, and where the model is
+        sure of nothing, every unit is nearly as likely as the best.
+
+        Args:
+            costs: (N, V), of each unit at each position, 0 for the best, -inf for what is too unlikely to be looked at.
+        """
         ...
 
     def start(self) -> Any:
@@ -72,18 +77,18 @@ def search(
     Returns:
         One unit for each position. Of texts with equal scores, the one that keeps more of the model's own choice.
     """
-    if not scorers:
-        return tuple(position.units[0] for position in ranked)
-    wanted = np.unique(np.concatenate([scorer.wanted for scorer in scorers]))
+    best = [position.units[0] for position in ranked]
+    costs = log_probs[[position.row for position in ranked]]
+    costs = costs - costs[np.arange(len(best)), best][:, None]
+    costs[costs <= -settings.margin] = -np.inf
+    wanted = [scorer.wanted(costs) for scorer in scorers]
+    if not any(map(any, wanted)):
+        return tuple(best)
     texts = [_Text(0.0, tuple(scorer.start() for scorer in scorers), -1, None)]
-    for position in ranked:
-        row = log_probs[position.row]
-        best = float(row[position.units[0]])
-        more = wanted[row[wanted] > best - settings.margin].tolist()
-        options = [unit for unit in position.units if row[unit] > best - settings.margin or unit == position.units[0]]
-        options = list(dict.fromkeys((*options, *more)))
-        costs = (row[options] - best).tolist()
-        texts = _extend(texts, list(zip(options, costs, strict=True)), scorers, settings.width)
+    for place, (row, first) in enumerate(zip(costs, best, strict=True)):
+        more = [unit for scorers_own in wanted for unit in scorers_own[place] if row[unit] > -np.inf]
+        options = list(dict.fromkeys((first, *more)))
+        texts = _extend(texts, list(zip(options, row[options].tolist(), strict=True)), scorers, settings.width)
     ended = [
         text.score + sum(scorer.finish(state) for scorer, state in zip(scorers, text.states, strict=True))
         for text in texts

@@ -16,7 +16,7 @@ from threading import Lock
 import numpy as np
 
 from asr.decoding.automaton import HotwordScorer, Match, Pattern
-from asr.decoding.beam import BeamSettings, Scorer, search
+from asr.decoding.beam import BeamSettings, search
 from asr.decoding.greedy import NOT_TEXT, UNKNOWN, Candidates, rank, tokens_of
 from asr.decoding.phonetic import (
     SHORT,
@@ -235,10 +235,7 @@ class _Ready:
 
     def search(self, line: _Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
         """Let the lattice search put words in."""
-        if not len(self._scorer.wanted):
-            return
-        scorers: list[Scorer] = [self._scorer]
-        chosen = search(ranked, posteriors.log_probs, scorers, self._settings.beam)
+        chosen = search(ranked, posteriors.log_probs, [self._scorer], self._settings.beam)
         for match in self._scorer.find(chosen):
             span = range(match.start, match.end)
             hotword = self._by_word[match.word]

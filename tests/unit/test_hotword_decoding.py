@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,7 +21,8 @@ from asr.pinyin import near_class, syllables
 from asr.posteriors import Posteriors
 
 TEXT = "寻腔进境静京镜洗清晰干净我们去北的了在肿物中午新心星杭狼"
-UNITS = ("<blank>", "<s>", "</s>", *dict.fromkeys(TEXT), "hello", "wo@@", "rld", "<unk>")
+ENDS = ("<blank>", "<s>", "</s>")
+UNITS = (*ENDS, *dict.fromkeys(TEXT), "hello", "wo@@", "rld", "<unk>")
 LATTICE = frozenset({Tier.LATTICE})
 PHONETIC = frozenset({Tier.PHONETIC})
 
@@ -83,6 +85,44 @@ def test_every_change_is_reported_where_it_is(rows: list[list[float]]) -> None:
         same[change.start : change.end] = [None] * len(change.heard)
     assert len(same) == len(greedy)
     assert all(kept is None or kept == token for kept, token in zip(same, greedy, strict=True))
+
+
+SCORER = HotwordScorer(
+    [
+        Pattern(word, tuple(map(UNITS.index, word)), bonus)
+        for word, bonus in (("寻腔", 2.0), ("进境", 3.0), ("寻腔进境", 6.0), ("清晰", 4.0))
+    ]
+)
+
+
+def score_of(text: tuple[int, ...], posteriors: Posteriors, best: tuple[int, ...]) -> float:
+    """What a text costs against the best one, and what its words earn."""
+    state, score = SCORER.start(), 0.0
+    for row, unit, first in zip(posteriors.log_probs, text, best, strict=True):
+        state, added = SCORER.advance(state, unit)
+        score += float(row[unit] - row[first]) + added
+    return score + SCORER.finish(state)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ROWS)
+def test_no_text_that_was_left_out_of_the_search_is_better(rows: list[list[float]]) -> None:
+    posteriors = normalised([[-30.0] * len(ENDS) + row[len(ENDS) :] for row in rows[:4]])  # every position has text
+    ranked = rank(posteriors, UNITS)
+    best = tuple(candidates.units[0] for candidates in ranked)
+    found = search(ranked, posteriors.log_probs, [SCORER], BeamSettings(margin=100.0))
+    texts = itertools.product(*({unit, *map(UNITS.index, "寻腔进境清晰")} for unit in best))
+    most = max(score_of(text, posteriors, best) for text in texts)
+    assert score_of(found, posteriors, best) == pytest.approx(most, abs=1e-4)
+
+
+def test_where_the_model_is_sure_of_nothing_few_units_are_looked_at() -> None:
+    """Noise gives such posteriors: every unit of every hotword is nearly as likely as the best one."""
+    patterns = [Pattern(str(number), (number, number + 1), 4.0) for number in range(100)]
+    costs = np.full((40, 200), -3.5, np.float32)
+    costs[:, 199] = 0.0
+    costs[7, 20:22] = costs[8, 20:22] = -1.0
+    assert [place for place, units in enumerate(HotwordScorer(patterns).wanted(costs)) if units] == [7, 8]
 
 
 def test_a_word_that_is_nearly_as_likely_is_chosen_and_reported() -> None:
