@@ -232,7 +232,7 @@ def test_evaluation_prints_json_and_the_wrong_sentences(command: Typer, clip: Au
     assert sum(confusion["count"] for confusion in result["confusions"]) == result["substitutions"]
     assert [(one["name"], one["cer"]) for one in result["speakers"]] == [("li", result["cer"])]
     assert report["threads"] == 1
-    assert 50 < report["peak_memory_mb"] < 4000
+    assert report["peak_memory_mb"] > 50
     assert "完全不同" in done.stderr
 
 
