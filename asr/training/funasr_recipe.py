@@ -1,8 +1,7 @@
 """FunASR's own training behind the same steps: Paraformer, BiCif, SeACo and streaming Paraformer, new or fine-tuned.
 
-FunASR trains, on a CPU or a GPU; here its lists and settings are written, its trainer is kept on the CPU where there
-is no GPU (it takes the rank of the process for the number of a device), and what comes out is exported and checked as
-our own models are. Source: FunASR 1.4, funasr/bin/train_ds.py, and docs/tutorial "Train and Finetune".
+FunASR trains, on a CPU or a GPU; here its lists and settings are written, and what comes out is exported and checked
+as our own models are. Source: FunASR 1.4, funasr/bin/train_ds.py, and docs/tutorial "Train and Finetune".
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from asr.engines.export import export_onnx
 from asr.training.cmvn import STACK, CmvnStatistics
 from asr.training.corpus import SAMPLE_RATE, Clip, read_manifest
 from asr.training.errors import ConfigInvalid, InitInvalid
+from asr.training.funasr_trainer import with_held_out_cer
 from asr.training.preparation import SPECIAL_TOKENS, UNKNOWN_TOKEN
 from asr.training.publish import ExportConfig, empty, publish, verify
 
@@ -120,8 +120,7 @@ class FunasrWorkshop:
         settings = self.settings()
         torch.set_num_threads(self.recipe.threads)
         trainer = train_ds.Trainer
-        if settings["device"] == "cpu":
-            train_ds.Trainer = _on_the_cpu(trainer)
+        train_ds.Trainer = with_held_out_cer(trainer, on_the_cpu=settings["device"] == "cpu")
         try:
             train_ds.main(**settings)
         finally:
@@ -269,11 +268,6 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Settings:
         below = result.get(name)
         result[name] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return result
-
-
-def _on_the_cpu(trainer: type) -> type:
-    """A trainer whose device stays the CPU: FunASR's main sets it to the process's rank, the number of a GPU."""
-    return type("CpuTrainer", (trainer,), {"device": property(lambda self: "cpu", lambda self, value: None)})
 
 
 def _write_tokens(clips: list[Clip], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -59,10 +60,12 @@ def run(step: str, config: Path, data: Path, *options: str) -> None:
 
 
 def test_a_bicif_paraformer_is_trained_gone_on_with_exported_and_recognises(
-    recordings: Path, tmp_path: Path, data_dir: Path
+    recordings: Path, tmp_path: Path, data_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = config_file(tmp_path, funasr=merged(tiny_models.bicif(0), FEW_STEPS))
+    caplog.set_level("INFO")
     run("train", config, recordings)
+    assert re.findall(r"epoch (\d): held-out CER \d+\.\d\d %", caplog.text) == ["1", "2"]
     work, out = tmp_path / "work", tmp_path / "model"
     assert (work / "run" / "model.pt.ep2").is_file()
     more = {"train_conf": {"max_epoch": 3}}
