@@ -17,6 +17,7 @@ import typer
 from asr.audio import AudioLimits
 from asr.errors import AsrError, HotwordsInvalid, ModelError
 from asr.hotwords import EMPTY, HotwordList, parse_strictly
+from asr.lm.commands import app as language_commands
 from asr.recognizer import Recognizer, open_recognizer
 from asr.recording import Recording, decode_recording
 from asr.subtitles import to_json, to_srt, to_text, to_vtt
@@ -45,6 +46,7 @@ _WRITERS: dict[Format, Callable[[Transcript], str]] = {
 }
 
 app = typer.Typer(help="Mandarin speech to text.", no_args_is_help=True)
+app.add_typer(language_commands, name="lm")
 
 
 @app.callback()

@@ -26,6 +26,9 @@
     ├── EngineUnreachable        the server that recognises does not answer
     ├── TrainerMissing           KenLM is not installed
     ├── LanguageTrainingFailed   n-grams could not be counted
+    ├── LanguageJobInvalid       what a language model is to be made of breaks the rules
+    ├── LanguageCorpusTooSmall   hardly any sentence to learn from
+    ├── LanguageCorpusTooLarge   more text than is taken
     ├── HotwordsInvalid          a list of hotwords breaks its rules
     └── RecognitionFailed        the model failed on a recording that was fine
 
@@ -151,6 +154,24 @@ class LanguageTrainingFailed(AsrError):
     """A language model could not be made of these sentences; the message says why."""
 
     code = "language_training_failed"
+
+
+class LanguageJobInvalid(AsrError):
+    """The order for a language model breaks its rules; the message names the field and the reason."""
+
+    code = "language_job_invalid"
+
+
+class LanguageCorpusTooSmall(AsrError):
+    """There is too little to learn a language model from; give more, and different, sentences."""
+
+    code = "language_corpus_too_small"
+
+
+class LanguageCorpusTooLarge(AsrError):
+    """There is more text than a language model is trained with here; give less."""
+
+    code = "language_corpus_too_large"
 
 
 class ModelNameUnknown(ModelError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -29,10 +29,19 @@ _MAX_SEGMENT = 10.0  # seconds; the embedded model learned from short sentences,
 _MIN_CONFIDENCE = 0.15  # mean over a segment; noise mostly gets no tokens at all, and the odd one was below this
 
 
+@dataclass(frozen=True)
+class _Speaking:
+    """A language model and what decodes with it: they change together."""
+
+    language: NgramModel | None
+    decoder: HotwordDecoder
+
+
 class Recognizer:
     """Voice activity detection, then an acoustic model, then decoding with hotwords, then the written form.
 
-    Stateless between calls and safe to share between threads; the same audio always gives the same transcript.
+    Stateless between calls and safe to share between threads; the same audio always gives the same transcript, as
+    long as nobody changes the language model.
     """
 
     def __init__(
@@ -59,14 +68,41 @@ class Recognizer:
         self._engine = engine
         self._finisher = finisher
         self._min_confidence = min_confidence
-        self._decoder = HotwordDecoder(
-            engine.units, hotword_settings, WordRescorer(language, engine.units) if language else None
-        )
+        self._hotword_settings = hotword_settings
+        self._speaking = self._prepare(language)
 
     @property
     def model_name(self) -> str:
         """The kind of the acoustic model, as its config.yaml names it."""
         return self._engine.name
+
+    @property
+    def language(self) -> NgramModel | None:
+        """The language model in use."""
+        return self._speaking.language
+
+    def use_language(self, language: NgramModel | None) -> None:
+        """Change the language model while others recognise: who began with the former one ends with it.
+
+        It takes a second to make a model ready; then the change is at once, and for all threads.
+        """
+        self._speaking = self._prepare(language)
+
+    def with_language(self, language: NgramModel | None) -> Recognizer:
+        """Return a recogniser with another language model, all other parts shared with this one."""
+        return Recognizer(
+            self._vad,
+            self._engine,
+            finisher=self._finisher,
+            min_confidence=self._min_confidence,
+            hotword_settings=self._hotword_settings,
+            language=language,
+        )
+
+    def _prepare(self, language: NgramModel | None) -> _Speaking:
+        units = self._engine.units
+        rescorer = WordRescorer(language, units) if language else None
+        return _Speaking(language, HotwordDecoder(units, self._hotword_settings, rescorer))
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -112,15 +148,46 @@ class Recognizer:
         `segment.end / audio.seconds` tells how far it has got; who stops iterating stops the work. Arguments and
         errors are those of `transcribe`.
         """
+        decoder = self._speaking.decoder
+        for span, heard in self._listen(audio, hotwords if Tier.BIAS in tiers else EMPTY):
+            segment = self._decode(decoder, span, heard, hotwords, tiers, formatting)
+            if segment is not None:
+                yield segment
+
+    def compare(
+        self,
+        audio: Audio,
+        other: Recognizer,
+        hotwords: HotwordList = EMPTY,
+        *,
+        formatting: Formatting = FORMATTED,
+    ) -> tuple[Transcript, Transcript]:
+        """Recognise once and decode twice: what this one and `other`, made by `with_language`, make of a sound.
+
+        Returns:
+            The transcript of each, as `transcribe` gives it.
+
+        Raises:
+            RecognitionFailed: a model failed on this audio.
+            ValueError: the other has another acoustic model.
+        """
+        if other._engine is not self._engine:
+            raise ValueError("only recognisers that share an acoustic model can be compared")
+        decoders = (self._speaking.decoder, other._speaking.decoder)
+        found: tuple[list[Segment], list[Segment]] = ([], [])
+        for span, heard in self._listen(audio, hotwords):
+            for decoder, segments in zip(decoders, found, strict=True):
+                segment = self._decode(decoder, span, heard, hotwords, ALL_TIERS, formatting)
+                if segment is not None:
+                    segments.append(segment)
+        return Transcript(tuple(found[0]), audio.seconds), Transcript(tuple(found[1]), audio.seconds)
+
+    def _listen(self, audio: Audio, biased: HotwordList) -> Iterator[tuple[SpeechSpan, Heard]]:
         samples = _at_model_rate(audio)
         spans = self._vad.spans(samples, max_seconds=self._max_segment)
-        biased = hotwords if Tier.BIAS in tiers else EMPTY
         for together in _groups(spans, self._engine.batch_seconds):
             pieces = [samples[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)] for span in together]
-            for span, heard in zip(together, self._engine.listen(pieces, biased), strict=True):
-                segment = self._decode(span, heard, hotwords, tiers, formatting)
-                if segment is not None:
-                    yield segment
+            yield from zip(together, self._engine.listen(pieces, biased), strict=True)
 
     def stream(self, *, end_silence: float | None = None) -> VoiceActivityStream:
         """Begin to find the speech of live audio, as `transcribe` finds that of a recording.
@@ -174,16 +241,22 @@ class Recognizer:
         """
         (heard,) = self._engine.listen([samples], hotwords if Tier.BIAS in tiers else EMPTY)
         span = SpeechSpan(offset, offset + len(samples) / SAMPLE_RATE)
-        return self._decode(span, heard, hotwords, tiers, formatting)
+        return self._decode(self._speaking.decoder, span, heard, hotwords, tiers, formatting)
 
     def _decode(
-        self, span: SpeechSpan, heard: Heard, hotwords: HotwordList, tiers: frozenset[Tier], formatting: Formatting
+        self,
+        decoder: HotwordDecoder,
+        span: SpeechSpan,
+        heard: Heard,
+        hotwords: HotwordList,
+        tiers: frozenset[Tier],
+        formatting: Formatting,
     ) -> Segment | None:
         # Asked of what the engine alone heard: neither a likely word nor a hotword must bring noise to life.
         if not self._is_speech(decode_greedily(heard.posteriors, self._engine.units)):
             return None
         alone = cache(heard.alone) if heard.alone else None
-        tokens, changes = self._decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers, alone=alone)
+        tokens, changes = decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers, alone=alone)
         biased = any(change.tier == Tier.BIAS for change in changes)
         if alone and biased and not self._is_speech(decode_greedily(alone(), self._engine.units)):
             return None

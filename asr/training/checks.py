@@ -9,8 +9,8 @@ import numpy as np
 
 from asr.errors import AsrError
 from asr.manifests import Entry, Place, Problem
+from asr.spoken import spoken_form
 from asr.training.corpus import SAMPLE_RATE, Clip, Samples
-from asr.training.spoken import spoken_form
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from typing import Any
 from tqdm import tqdm
 
 from asr.manifests import Entry, Problem, read_entries
+from asr.spoken import spoken_form
 from asr.training.checks import LIMITS, Accepted, Checker, CheckLimits
 from asr.training.cmvn import CmvnStatistics
 from asr.training.errors import NothingToLearn
-from asr.training.spoken import spoken_form
 
 SPECIAL_TOKENS = ("<blank>", "<s>", "</s>")
 UNKNOWN_TOKEN = "<unk>"  # a unit of the vocabulary, no password

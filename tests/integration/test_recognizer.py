@@ -18,7 +18,7 @@ from asr.errors import ModelFileMissing
 from asr.evaluate import evaluate, main, read_manifest
 from asr.recognizer import EMBEDDED
 from asr.scoring import count_errors
-from asr.transcript import PLAIN
+from asr.transcript import PLAIN, Transcript
 from asr.vad import open_vad
 
 RATE = 16000
@@ -284,3 +284,26 @@ def test_evaluation_measures_what_hotwords_gain(command: Typer, data_dir: Path, 
     done = CliRunner().invoke(command, [*options, "--tier", "phonetic"])
     assert done.exit_code == 0
     assert done.stdout.splitlines()[-1].startswith("| manifest.jsonl | 2 |")
+
+
+def test_two_language_models_are_compared_on_what_was_heard_once(recognizer: Recognizer, clip: Audio) -> None:
+    alone = recognizer.with_language(None)
+    assert recognizer.compare(clip, alone) == (recognizer.transcribe(clip), alone.transcribe(clip))
+    other = Recognizer(open_vad(EMBEDDED / "vad"), OnnxEngine(EMBEDDED / "paraformer"))
+    with pytest.raises(ValueError, match="share"):
+        recognizer.compare(clip, other)
+
+
+def test_the_language_model_changes_between_transcripts_and_not_within_one(recognizer: Recognizer, clip: Audio) -> None:
+    mine = recognizer.with_language(None)
+    without, with_it = mine.transcribe(clip), recognizer.transcribe(clip)
+    pause = np.zeros(clip.sample_rate, np.float32)
+    twice = Audio(np.concatenate([clip.samples, pause, clip.samples]), clip.sample_rate)
+    segments = mine.segments(twice)
+    first = next(segments)
+    mine.use_language(recognizer.language)
+    begun_before = Transcript((first, *segments), twice.seconds)
+    assert mine.language is recognizer.language
+    assert begun_before == recognizer.with_language(None).transcribe(twice)
+    assert mine.transcribe(clip) == with_it
+    assert without != with_it

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from asr.folder import ModelFolder
 from asr.frontend import WavFrontend
 from asr.manifests import Entry, ManifestUnknown, Problem, read_entries
+from asr.spoken import spoken_form
 from asr.training import __main__ as command
 from asr.training.cmvn import CmvnStatistics
 from asr.training.corpus import SAMPLE_RATE, Clip, read_manifest
 from asr.training.errors import NothingToLearn
 from asr.training.preparation import HeldOut, prepare
-from asr.training.spoken import spoken_form
 
 HAN = frozenset("今天气很好三百元一二四五六七八九十零幺我们去医院")
 
