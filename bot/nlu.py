@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
+from bot.cues import Cues
 from bot.domain import Domain
 from bot.heard import Heard, listen
 from bot.intents import CERTAIN, POSSIBLE, IntentMatcher
 from bot.phonetics import SoundLexicon, Sounds, sounds_of
 from bot.slots import Mention
 from bot.slots.mention import negate, negation_pattern, pick
-from bot.slots.model import AFTER, Slot
 from bot.slots.readers import BARE, open_reader
 from bot.slots.record import find_place
 from bot.turn import Utterance
@@ -77,7 +77,7 @@ class Nlu:
         self._readers = {name: open_reader(name, slot, domain.words) for name, slot in domain.slots.items()}
         self._bare = [name for name, slot in domain.slots.items() if slot.type in BARE]
         self._texts = [name for name, slot in domain.slots.items() if slot.type == "text"]
-        self._cues = {name: _cues(slot) for name, slot in domain.slots.items() if slot.cues}
+        self._cues = Cues(domain.slots)
         self._labels = {
             label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
         }
@@ -131,18 +131,13 @@ class Nlu:
                 found += reader.read(heard, sounds, asked=name == asked, now=now)
         for name in self._bare:
             found += self._readers[name].read(heard, sounds, asked=False, now=now)
-        weighed = [self._weighed(heard, mention, asked) for mention in found]
+        places = self._cues.heard(heard, sounds)
+        weighed = []
+        for mention in found:
+            cued = self._cues.stand_by(mention, heard, places)
+            if cued or mention.slot == asked or not self._cues.needed(mention.slot):
+                weighed.append(_weighed(mention, asked, cued=cued))
         return negate(heard, pick(weighed), self._negation)
-
-    def _weighed(self, heard: Heard, mention: Mention, asked: str) -> Mention:
-        """Prefer, of two slots that may have the same value, the one whose cue stands beside it, then the one asked."""
-        cues = self._cues.get(mention.slot)
-        cued = cues is not None and (
-            cues[0].search(heard.text[: mention.start]) or cues[1].match(heard.text[mention.end :])
-        )
-        gain = mention.gain + (_CUED if cued else 0.0) + (_ASKED if mention.slot == asked else 0.0)
-        # what cannot be used explains less than what can: 2026-11-24 is no telephone number of eight digits
-        return replace(mention, gain=gain - (_UNUSABLE if mention.problem and mention.slot != asked else 0.0))
 
     def _with_bare_name(
         self,
@@ -218,12 +213,8 @@ def _without(heard: Heard, mentions: Sequence[Mention]) -> Heard:
     return replace(heard, text=text, shown=shown)
 
 
-def _cues(slot: Slot) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return what may stand before a value of the slot, and what after it; its own names count as cues, too."""
-    before = [*(cue for cue in slot.cues if not cue.startswith(AFTER)), slot.label, *slot.aliases]
-    after = [cue.removeprefix(AFTER) for cue in slot.cues if cue.startswith(AFTER)]
-    verb = "(?:是|改成|换成|改为|改到)?"
-    return (
-        re.compile(rf"(?:{'|'.join(map(re.escape, before))}){verb}$"),
-        re.compile("|".join(map(re.escape, after)) or "(?!)"),
-    )
+def _weighed(mention: Mention, asked: str, *, cued: bool) -> Mention:
+    """Prefer, of two slots that may have the same value, the one whose cue stands beside it, then the one asked."""
+    gain = mention.gain + (_CUED if cued else 0.0) + (_ASKED if mention.slot == asked else 0.0)
+    # what cannot be used explains less than what can: 2026-11-24 is no telephone number of eight digits
+    return replace(mention, gain=gain - (_UNUSABLE if mention.problem and mention.slot != asked else 0.0))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 import cn2an
 
 from bot.heard import Heard
-from bot.phonetics import Sounds, folded, syllables
+from bot.phonetics import Sounds
 from bot.slots.mention import Mention, pick, spelled_confidence
+from bot.slots.numerals import read_by_sound
 
 _NUMERAL = r"(?:\d{1,5}(?:\.\d{1,3})?|[零〇一二两三四五六七八九十百]{1,6}(?:点[零〇一二三四五六七八九]{1,3})?|半)"
 _JOINTS = {"乘以": "×", "乘": "×", "x": "×", "×": "×", "*": "×", "到": "–", "至": "–", "-": "–"}
 _JOINT = "|".join(map(re.escape, _JOINTS))
 _EXACT, _NEAR = 0.9, 0.75  # how sure a size is whose characters only sound right; the second is asked about
-_SOUNDED = "零一二两三五六七八九点乘到"
-_EXACTLY_SOUNDED = "四十百半"  # 四 and 十 are one to many ears: only the very syllable counts
+_DOUBT = 0.5  # half a unit may be the whole one of something else: 三粒
+_STRAY = "[一-鿿]?"  # what a recogniser may have put in between
 
 
 class MeasureReader:
@@ -35,26 +37,36 @@ class MeasureReader:
             for name in ("first", "second")
         )
         self._pattern = re.compile(rf"(?<![\d点.]){first}(?:(?P<joint>{_JOINT}){second})?")
-        self._by_sound = {folded(syllables(c)[0]): c for c in (*"".join(self._factors), *_SOUNDED) if not c.isascii()}
-        self._by_syllable = {syllables(c)[0]: c for c in (*self._by_sound.values(), *_EXACTLY_SOUNDED)}
+        self._misheard = re.compile(rf"(?<!点)(?P<first>{_NUMERAL}){_STRAY}(?P<first_unit>{_in_pieces(self._factors)})")
+        sounded = dict.fromkeys(c for c in "".join((*self._factors, *_JOINTS)) if not c.isascii())
+        self._sounded = "".join(sounded).replace("以", "")
 
     def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the sizes; see SlotReader."""
         found = self._find(heard, heard.text, asked=asked)
-        if found or sounds is None:
+        if sounds is None:
             return found
-        for confidence in (_EXACT, _NEAR):
-            if found := self._find(heard, self._sounded(heard.text, confidence), asked=False, confidence=confidence):
-                return found
-        return []
+        whole = [mention for mention in found if self._has_unit(mention)]
+        for near, confidence in ((False, _EXACT), (True, _NEAR)):
+            text = read_by_sound(_without(heard.text, whole), self._sounded, near=near)
+            whole += self._find(heard, text, asked=False, confidence=confidence)
+        whole += self._find_misheard(heard, read_by_sound(_without(heard.text, whole), self._sounded, near=True))
+        return pick([*whole, *found])
 
-    def _sounded(self, text: str, confidence: float) -> str:
-        """Return the text with every character replaced that sounds like one of a size: 林点五里米 is 零点五厘米."""
-        read = syllables(text)
-        known = [self._by_syllable.get(one, "") for one in read]
-        if confidence == _NEAR:
-            known = [one or self._by_sound.get(folded(syllable), "") for one, syllable in zip(known, read, strict=True)]
-        return "".join(new or old for new, old in zip(known, text, strict=True))
+    def _has_unit(self, mention: Mention) -> bool:
+        return any(unit in mention.said.lower() for unit in self._factors)
+
+    def _find_misheard(self, heard: Heard, text: str) -> list[Mention]:
+        """Return the sizes whose unit is not whole, or that have a stray character in them."""
+        found = []
+        for match in self._misheard.finditer(text):
+            unit = next(unit for unit in self._factors if re.fullmatch(_in_pieces([unit]), match["first_unit"]))
+            number = _decimal(match["first"])
+            if number is not None:
+                value = _shown(number * self._factors[unit]) + self._unit
+                mention = self._mention(heard, match.span(), value, _NEAR, by_sound=True)
+                found.append(replace(mention, gain=mention.gain - _DOUBT))
+        return found
 
     def _find(self, heard: Heard, text: str, *, asked: bool, confidence: float | None = None) -> list[Mention]:
         found = []
@@ -94,6 +106,22 @@ class MeasureReader:
             how="sound" if by_sound else "spelled",
             gain=float(span[1] - span[0]),
         )
+
+
+def _in_pieces(units: Iterable[str]) -> str:
+    """Return what matches a unit of two characters that lost the second or got a stray one: 厘, 厘时米."""
+    return "|".join(f"{re.escape(unit[0])}(?:{_STRAY}{re.escape(unit[1])})?" for unit in units if _is_pair(unit)) or "(?!)"
+
+
+def _is_pair(unit: str) -> bool:
+    return len(unit) == 2 and not unit.isascii()
+
+
+def _without(text: str, mentions: Iterable[Mention]) -> str:
+    """Return the text with the mentions' characters replaced by commas."""
+    for mention in mentions:
+        text = text[: mention.start] + "," * (mention.end - mention.start) + text[mention.end :]
+    return text
 
 
 def _decimal(numeral: str) -> Decimal | None:
