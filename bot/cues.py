@@ -11,7 +11,7 @@ from bot.slots import Mention
 from bot.slots.model import AFTER, Slot
 
 _NEAR_ENOUGH = 0.75  # one syllable of three may be lost
-_VERB = "(?:是|改成|换成|改为|改到)?"
+_VERB = re.compile("(?:是|改成|换成|改为|改到)?")
 
 
 class Cues:
@@ -39,7 +39,8 @@ class Cues:
             return places
         for match in self._sounds.find(sounds, min_score=_NEAR_ENOUGH):
             for slot in self._owners[match.word]:
-                places.setdefault(slot, set()).add(match.end)
+                verb = _VERB.match(heard.text, match.end)
+                places.setdefault(slot, set()).update({match.end, verb.end() if verb else match.end})
         for slot, single in self._syllables.items():
             ends = {end for end, one in enumerate(syllables(heard.text), 1) if folded(one) in single}
             places.setdefault(slot, set()).update(ends)
@@ -67,7 +68,7 @@ def _after(slot: Slot) -> list[str]:
 
 
 def _ending_in(words: list[str]) -> re.Pattern[str]:
-    return re.compile(rf"(?:{'|'.join(map(re.escape, words))}){_VERB}$")
+    return re.compile(rf"(?:{'|'.join(map(re.escape, words))}){_VERB.pattern}$")
 
 
 def _beginning_with(words: list[str]) -> re.Pattern[str]:

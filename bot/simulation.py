@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from random import Random
+
+import cn2an
 
 from bot.dialogue import Dialogue
 from bot.domain import Domain
@@ -22,18 +24,21 @@ from bot.phonetics import folded, syllables
 from bot.rehearsal import Played
 from bot.slots.model import Slot, placeholders
 from bot.slots.readers import BARE
-from bot.state import DialogueState, Frame
+from bot.state import DialogueState, Frame, Question
 from bot.turn import Reply, Utterance
 
 PATIENCE = 8
 """A user gives up after so many turns more than the same dialogue takes on clean text."""
 LONGEST = 30
 """No dialogue takes more turns than this."""
+_MENDED = 2  # so many wrong values of an entry are corrected one by one
 CONFIDENCE = 0.9
 """What the recogniser is said to report; it does not know about its errors."""
 
 _DAYS = ("明天", "后天", "下周二", "下周五", "周三", "二十八号", "十二月三号", "三天后")
 _TIMES = ("上午十点", "下午三点半", "晚上七点", "中午十二点", "八点一刻")
+_SIZES = ("零点三", "零点五", "一", "一点二", "两", "三", "八", "十五", "二十", "三十")
+_USUAL_COUNTS = 11  # so many more than the least: a report has a dozen polyps, not two hundred
 _NAMES = ("王小明", "李娜", "张伟", "刘洋", "陈静", "赵敏", "孙丽", "周杰", "吴刚", "郑爽", "何平", "罗兰")
 _SPOKEN_DIGITS = "零幺二三四五六七八九"
 
@@ -135,7 +140,10 @@ def _words(slot: Slot, random: Random) -> str:
     if slot.type == "phone":
         return "幺" + "".join(_SPOKEN_DIGITS[d] for d in (random.randint(3, 9), *random.choices(range(10), k=9)))
     if slot.type == "number":
-        return str(random.randint(slot.least or 1, slot.most or 9))
+        least = slot.least or 1
+        return str(cn2an.an2cn(random.randint(least, min(slot.most or 9, least + _USUAL_COUNTS))))
+    if slot.type == "measure":
+        return random.choice(_SIZES) + slot.units[0]
     if slot.type == "time":
         return random.choice(_TIMES)
     if slot.type == "yesno":
@@ -175,19 +183,15 @@ def answer(goal: Goal, reply: Reply, domain: Domain) -> str:
         return next((text for text in intent.examples if "{" not in text), [*intent.keywords, ""][0])
     if frame.task != goal.task:
         return "取消"
-    place = len(frame.items) if frame.at is None else frame.at
     own = domain.tasks[goal.task].items
-    entry = goal.entries[place] if place < len(goal.entries) else {}
+    if own and question.slot in own.names:
+        return _about_open_entry(goal, frame, own, question)
     if question.kind == "heard" and question.candidate is not None:
-        values = goal.items[place] if own and question.slot in own.names and place < len(goal.items) else goal.values
-        right = question.candidate.value == values.get(question.slot, question.candidate.value)
-        right = right or _same(question.slot, question.candidate.value, goal, domain)
-        return "是的" if right else f"不是，是{entry.get(question.slot, goal.words[question.slot])}"
+        right = _same(question.slot, question.candidate.value, goal, domain)
+        return "是的" if right else f"不是，是{goal.words[question.slot]}"
     if question.kind == "slot":
-        if own and question.slot in own.names:
-            return entry.get(question.slot, "跳过")
         return goal.words[question.slot]
-    if own and question.kind in ("more", "summary") and (said := _about_entries(goal, frame, own, question.kind)):
+    if own and question.kind in ("more", "summary") and (said := _about_entries(goal, frame, domain, question.kind)):
         return said
     wrong = [name for name, slot in frame.slots.items() if not _same(name, slot.value, goal, domain)]
     if question.kind == "summary":
@@ -197,19 +201,62 @@ def answer(goal: Goal, reply: Reply, domain: Domain) -> str:
     return "不是"
 
 
-def _about_entries(goal: Goal, frame: Frame, items: ListOf, asked: str) -> str:
-    """Return what the user says about the task's list: what is wrong goes, what is missing comes, and that is all."""
+def _about_open_entry(goal: Goal, frame: Frame, items: ListOf, question: Question) -> str:
+    """Return what the user says to a question about the entry that is being filled: it is the nearest one missing."""
+    open_values = {name: value.value for name, value in frame.slots.items() if name in items.names}
+    meant = _nearest(goal, _missing(goal, frame), open_values)
+    if meant is None:
+        return "这条不要了"
+    words, values = goal.entries[meant], goal.items[meant] if goal.items else {}
+    if question.kind == "heard" and question.candidate is not None:
+        right = question.candidate.value == values.get(question.slot, "" if values else question.candidate.value)
+        return "是的" if right else f"不是，是{words[question.slot]}" if question.slot in words else "不是"
+    return words.get(question.slot, "跳过")
+
+
+def _about_entries(goal: Goal, frame: Frame, domain: Domain, asked: str) -> str:
+    """Return what the user says about the task's list: what is wrong is put right, what is missing comes, that is all.
+
+    An entry in which one or two values are wrong is corrected, value by value; any other wrong one is to be deleted.
+    """
+    missing = _missing(goal, frame)
     there = [values_of(entry) for entry in frame.items]
-    if goal.items:
-        wrong = next((number for number, entry in enumerate(there, 1) if entry not in goal.items), 0)
-        if wrong:
-            return f"删掉第{'一二三四五六七八九'[wrong - 1]}条"
-        missing = [words for words, entry in zip(goal.entries, goal.items, strict=False) if entry not in there]
-    else:
-        missing = list(goal.entries[len(there) :])
+    for number, entry in enumerate(there, 1):
+        if not goal.items or entry in goal.items:
+            continue
+        place = f"第{cn2an.an2cn(number)}条"
+        meant = _nearest(goal, missing, entry)
+        wrong = _wrong(entry, goal.items[meant]) if meant is not None else []
+        if meant is None or len(wrong) > _MENDED or not set(wrong) <= goal.entries[meant].keys():
+            return f"删掉{place}"
+        return f"{place}{domain.slots[wrong[0]].label}改成{goal.entries[meant][wrong[0]]}"
     if missing:
-        return "".join(p.format_map(missing[0]) for p in items.show if placeholders(p) <= missing[0].keys())
+        return _read_out(goal.entries[missing[0]], domain, domain.tasks[goal.task].items)
     return "完成" if asked == "more" else ""
+
+
+def _missing(goal: Goal, frame: Frame) -> list[int]:
+    """Return which entries of the goal are not among the finished ones."""
+    there = [values_of(entry) for entry in frame.items]
+    if not goal.items:
+        return list(range(len(there), len(goal.entries)))
+    return [index for index, entry in enumerate(goal.items) if entry not in there]
+
+
+def _nearest(goal: Goal, among: Sequence[int], entry: Mapping[str, str]) -> int | None:
+    return min(among, key=lambda index: len(_wrong(entry, goal.items[index])) if goal.items else index, default=None)
+
+
+def _wrong(entry: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    return [name for name in dict.fromkeys((*wanted, *entry)) if entry.get(name) != wanted.get(name)]
+
+
+def _read_out(words: Mapping[str, str], domain: Domain, items: ListOf | None) -> str:
+    parts = items.show if items else []
+    said = "".join(part.format_map(words) for part in parts if placeholders(part) <= words.keys())
+    for unit in (unit for name in words for unit in domain.slots[name].units):
+        said = said.replace(unit * 2, unit)  # the entry is shown with the unit, and the words may hold it already
+    return re.sub("[（）]", "", said)
 
 
 def _same(slot: str, value: str, goal: Goal, domain: Domain) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.heard import Heard
-from bot.phonetics import Sounds
+from bot.phonetics import SoundLexicon, Sounds
 from bot.slots.choice import Choice, ChoiceReader
 from bot.slots.mention import How, Mention, spelled_confidence
 
@@ -20,6 +20,7 @@ _YES = re.compile(r"^(?:嗯|那)?(?:是|对|要|有|需要|可以|好|行|嗯|�
 _NO = re.compile(r"^(?:嗯|那)?(?:不|没|无|否|别|免了|no)")
 _DIGITS = str.maketrans("零〇一幺二两三四五六七八九", "0011223456789")
 _PLACE_CONFIDENCE = 0.8  # below SURE: a place that is on no list is asked about when it was spoken
+_SAME_WORDS = 0.92  # other characters, or one syllable of its near class: no other words
 _FILLER = re.compile(r"^[嗯呃额啊哦,，。\s]+|[,，。\s]+$")
 
 
@@ -64,12 +65,13 @@ class YesNoReader:
 
 
 class TextReader:
-    """Takes the whole answer as it was said, when it was asked for."""
+    """Takes the whole answer as it was said, when it was asked for; a usual one that was misspelled is put right."""
 
-    def __init__(self, slot: str, longest: int | None) -> None:
-        """Read for `slot` at most `longest` characters (None: no bound)."""
+    def __init__(self, slot: str, longest: int | None, usual: Sequence[str] = ()) -> None:
+        """Read for `slot` at most `longest` characters (None: no bound); `usual` are answers to be expected."""
         self._slot = slot
         self._longest = longest
+        self._usual = SoundLexicon(usual)
 
     def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the text; see SlotReader."""
@@ -81,6 +83,9 @@ class TextReader:
         if self._longest is not None and end - start > self._longest:
             details = {"count": str(end - start), "longest": str(self._longest)}
             return [Mention(**{**vars(mention), "value": "", "problem": "text_long", "details": details})]
+        for known in self._usual.find(sounds, min_score=_SAME_WORDS, most=1) if sounds else ():
+            if (known.start, known.end) == (start, end):
+                return [Mention(**{**vars(mention), "value": known.word})]
         return [mention]
 
 

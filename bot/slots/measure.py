@@ -13,7 +13,7 @@ import cn2an
 from bot.heard import Heard
 from bot.phonetics import Sounds
 from bot.slots.mention import Mention, pick, spelled_confidence
-from bot.slots.numerals import read_by_sound
+from bot.slots.numerals import NUMERAL, WELL_FORMED, read_by_sound
 
 _NUMERAL = r"(?:\d{1,5}(?:\.\d{1,3})?|[零〇一二两三四五六七八九十百]{1,6}(?:点[零〇一二三四五六七八九]{1,3})?|半)"
 _JOINTS = {"乘以": "×", "乘": "×", "x": "×", "×": "×", "*": "×", "到": "–", "至": "–", "-": "–"}
@@ -31,13 +31,9 @@ class MeasureReader:
         self._slot = slot
         self._unit = units[0]
         self._factors = {**{unit: Decimal(1) for unit in units}, **{k: Decimal(str(v)) for k, v in converts.items()}}
-        unit = "|".join(sorted(map(re.escape, self._factors), key=len, reverse=True))
-        first, second = (
-            rf"(?P<{name}>{_NUMERAL})个?(?P<{name}_unit>{unit})?(?P<{name}_half>半(?!径))?"
-            for name in ("first", "second")
-        )
-        self._pattern = re.compile(rf"(?<![\d点.]){first}(?:(?P<joint>{_JOINT}){second})?")
-        self._misheard = re.compile(rf"(?<!点)(?P<first>{_NUMERAL}){_STRAY}(?P<first_unit>{_in_pieces(self._factors)})")
+        self._pattern = _pattern(r"(?<![\d点.])", _NUMERAL, self._factors)
+        self._sounded_pattern = _pattern(f"(?<![{NUMERAL}])", WELL_FORMED, self._factors)
+        self._misheard = _misheard(self._factors)
         sounded = dict.fromkeys(c for c in "".join((*self._factors, *_JOINTS)) if not c.isascii())
         self._sounded = "".join(sounded).replace("以", "")
 
@@ -60,9 +56,10 @@ class MeasureReader:
         """Return the sizes whose unit is not whole, or that have a stray character in them."""
         found = []
         for match in self._misheard.finditer(text):
-            unit = next(unit for unit in self._factors if re.fullmatch(_in_pieces([unit]), match["first_unit"]))
-            number = _decimal(match["first"])
-            if number is not None:
+            unit = next(unit for unit in self._factors if unit[0] in match.group("whole", "split", "part"))
+            number = _decimal(match["number"])
+            written = heard.text[slice(*match.span("number"))]
+            if number is not None and set(written) & set(match["number"]):  # else nothing but sounds speaks for it
                 value = _shown(number * self._factors[unit]) + self._unit
                 mention = self._mention(heard, match.span(), value, _NEAR, by_sound=True)
                 found.append(replace(mention, gain=mention.gain - _DOUBT))
@@ -70,7 +67,8 @@ class MeasureReader:
 
     def _find(self, heard: Heard, text: str, *, asked: bool, confidence: float | None = None) -> list[Mention]:
         found = []
-        for match in self._pattern.finditer(text):
+        pattern = self._pattern if confidence is None else self._sounded_pattern
+        for match in pattern.finditer(text):
             unit = match["second_unit"] or match["first_unit"]
             if unit is None and not asked:
                 continue
@@ -108,13 +106,22 @@ class MeasureReader:
         )
 
 
-def _in_pieces(units: Iterable[str]) -> str:
-    """Return what matches a unit of two characters that lost the second or got a stray one: 厘, 厘时米."""
-    return "|".join(f"{re.escape(unit[0])}(?:{_STRAY}{re.escape(unit[1])})?" for unit in units if _is_pair(unit)) or "(?!)"
+def _pattern(before: str, numeral: str, units: Iterable[str]) -> re.Pattern[str]:
+    unit = "|".join(sorted(map(re.escape, units), key=len, reverse=True))
+    first, second = (
+        rf"(?P<{name}>{numeral})个?(?P<{name}_unit>{unit})?(?P<{name}_half>半(?!径))?" for name in ("first", "second")
+    )
+    return re.compile(rf"{before}{first}(?:(?P<joint>{_JOINT}){second})?")
 
 
-def _is_pair(unit: str) -> bool:
-    return len(unit) == 2 and not unit.isascii()
+def _misheard(units: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds a size with one stray character, or with the second character of its unit lost."""
+    pairs = [unit for unit in units if len(unit) == 2 and not unit.isascii()]
+    if not pairs:
+        return re.compile("(?!)(?P<number>)(?P<whole>)(?P<split>)(?P<part>)")
+    first, second = ("".join(unit[place] for unit in pairs) for place in (0, 1))
+    whole = rf"(?:{_STRAY}(?P<whole>[{first}])[{second}]|(?P<split>[{first}]){_STRAY}[{second}])"
+    return re.compile(rf"(?<![{NUMERAL}])(?P<number>{WELL_FORMED})(?:{whole}|(?P<part>[{first}]))")
 
 
 def _without(text: str, mentions: Iterable[Mention]) -> str:

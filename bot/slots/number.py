@@ -11,6 +11,7 @@ import cn2an
 from bot.heard import Heard
 from bot.phonetics import Sounds, readings
 from bot.slots.mention import Mention, spelled_confidence
+from bot.slots.numerals import WELL_FORMED, read_by_sound
 
 _NUMERAL = r"(?:\d{1,9}|[零〇一二两三四五六七八九十百千万俩仨]{1,12})"
 _COUNTED = re.compile(rf"(?P<number>{_NUMERAL})(?P<unit>[一-鿿])")
@@ -31,6 +32,7 @@ class NumberReader:
         self._single_units = [unit for unit in units if len(unit) == 1]
         own = sorted(map(re.escape, units), key=len, reverse=True)
         self._with_unit = re.compile(rf"(?P<number>{_NUMERAL})(?:{'|'.join(own)})") if own else None
+        self._sounded = re.compile(rf"(?P<number>{WELL_FORMED})(?:{'|'.join(own)})") if own else None
         usual = "|".join(sorted({*own, *_USUAL_UNITS}, key=len, reverse=True))
         self._bare = re.compile(rf"(?P<number>{_NUMERAL})(?:{usual})*")
         self._units_by_sound = re.compile(rf"(?:{usual})*[吧啊呀的]?$")
@@ -46,6 +48,9 @@ class NumberReader:
             self._mention(heard, match["number"], match.span(), spelled_confidence(heard, *match.span()))
             for match in found
         ]
+        if not mentions and sounds is not None and self._sounded:
+            read = self._with_units_by_sound(read_by_sound(heard.text, near=False))
+            mentions = [self._mention(heard, m["number"], m.span(), _BY_SOUND) for m in self._sounded.finditer(read)]
         if not mentions and asked and sounds is not None:
             return self._by_sound(heard)
         return [mention for mention in mentions if mention is not None]

@@ -9,6 +9,11 @@ from __future__ import annotations
 from bot.phonetics import folded, syllables
 
 NUMERAL = "零一二两三四五六七八九十百点半"
+_DIGIT = "[零一二两三四五六七八九]"
+_BELOW_A_HUNDRED = f"{_DIGIT}?十{_DIGIT}?|{_DIGIT}"
+WELL_FORMED = rf"(?:(?:{_DIGIT}百零?(?:{_BELOW_A_HUNDRED})?|{_BELOW_A_HUNDRED})(?:点{_DIGIT}{{1,3}})?|半)"
+"""A regular expression for numbers below a thousand as they are said: 三十四, 零点五, not 三四."""
+
 _ONES = frozenset("一二两三四五六七八九")
 _ONE_SYLLABLE_ONLY = frozenset("十百半")  # what is near to these is more often something else
 _NO_NUMERAL = frozenset("是时有没")  # words in their own right where a numeral may begin
@@ -24,7 +29,7 @@ def read_by_sound(text: str, more: str = "", *, near: bool) -> str:
     result = list(text)
     for index, (character, syllable) in enumerate(zip(text, syllables(text), strict=True)):
         found = exact.get(syllable, merged.get(folded(syllable), "") if near else "")
-        begins = index == 0 or result[index - 1] not in _ONES
+        begins = index == 0 or result[index - 1] not in NUMERAL
         if found and character not in NUMERAL + more and not (begins and character in _NO_NUMERAL):
             result[index] = _four_or_ten(result, index) if found in "四十" else found
             result[index] = result[index] or found

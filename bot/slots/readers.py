@@ -44,7 +44,7 @@ def open_reader(name: str, slot: Slot, words: Words) -> SlotReader:
         case "yesno":
             return YesNoReader(name, choices)
         case "text":
-            return TextReader(name, slot.longest)
+            return TextReader(name, slot.longest, slot.buttons)
         case "record":
             return RecordReader(name)
         case "pattern":

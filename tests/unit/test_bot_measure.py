@@ -60,5 +60,30 @@ def test_a_size_that_only_sounds_near_is_asked_about() -> None:
     assert (mention.value, mention.confidence < SURE) == ("0.5厘米", True)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("三死厘米", "30厘米"),
+        ("三点师厘米", "3.4厘米"),
+        ("十似厘米", "14厘米"),
+        ("试五例米", "15厘米"),
+        ("零点时厘米", "0.4厘米"),
+    ],
+)
+def test_four_and_ten_are_told_by_where_they_stand(text: str, value: str) -> None:
+    assert [mention.value for mention in read(text, spoken=True)] == [value]
+
+
+@pytest.mark.parametrize("text", ["三十厘", "三十厘时米", "三十里米", "三十蛙厘米"])
+def test_a_size_with_a_lost_or_a_stray_character_is_asked_about(text: str) -> None:
+    (mention,) = read(text, spoken=True)
+    assert (mention.value, mention.how) == ("30厘米", "sound")
+
+
+def test_a_sentence_with_numerals_is_no_size() -> None:
+    assert read("不对，建议是好", spoken=True) == []
+    assert read("第二条是个息肉", spoken=True) == []
+
+
 def test_what_is_no_number_is_no_size() -> None:
     assert read("千万厘米") == []
