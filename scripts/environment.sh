@@ -159,6 +159,16 @@ ensure_dev_packages() {
     mark_up_to_date app "$ROOT/requirements.txt"
 }
 
+# A second client to test with, whose package has the name of the first one's.
+ensure_funasr_python() {
+    local files=("$ROOT/requirements-funasr-python.txt")
+    up_to_date funasr-python "${files[@]}" && return
+    say "Installing funasr-python into a folder of its own in .venv"
+    rm -rf "$VENV/funasr-python"
+    pip_install --no-deps --target "$VENV/funasr-python" -r "${files[0]}" || install_failed
+    mark_up_to_date funasr-python "${files[@]}"
+}
+
 # --- KenLM ---------------------------------------------------------------------------------------
 
 KENLM="0.3.0"

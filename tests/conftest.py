@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
+from asr import Recognizer, open_recognizer
 
 TESTS = Path(__file__).resolve().parent
 KINDS = ("unit", "integration", "browser")
@@ -36,6 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def data_dir() -> Path:
     """tests/data: the recordings and broken files that several tests use."""
     return TESTS / "data"
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Recognizer:
+    """The embedded models, loaded once: nothing is kept between two recognitions."""
+    return open_recognizer()
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,10 @@
-"""FunASR's WebSocket protocol against the running server with the embedded models: its own client, and raw messages."""
+"""FunASR's WebSocket protocol against the running server with the embedded models: raw messages."""
 
 from __future__ import annotations
 
 import json
 import ssl
 import threading
-import wave
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,14 +14,13 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from funasr_client import async_file_asr, async_file_asr_stream
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from app.errors import PortUnavailable
 from app.factory import build
 from app.settings import Settings
-from asr import Audio, decode_audio, open_recognizer
+from asr import Audio, Recognizer, decode_audio
 from tests.integration.client import Serve
 from tests.integration.conftest import start_server
 
@@ -30,10 +28,9 @@ Message = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    return build(
-        Settings(data_dir=tmp_path_factory.mktemp("funasr"), workers=2, max_sessions=4, funasr_port=0), page=None
-    )
+def app(tmp_path_factory: pytest.TempPathFactory, embedded: Recognizer) -> FastAPI:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("funasr"), workers=2, max_sessions=4, funasr_port=0)
+    return build(settings, recognizer=embedded, page=None)
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +101,10 @@ def texts(messages: list[Message], mode: str = "2pass-offline") -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def expected(pcm: bytes) -> list[str]:
+def expected(pcm: bytes, embedded: Recognizer) -> list[str]:
     """What the offline pipeline writes of it."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
-    return [segment.text for segment in open_recognizer().transcribe(Audio(samples)).segments]
+    return [segment.text for segment in embedded.transcribe(Audio(samples)).segments]
 
 
 def test_two_passes_send_increments_and_then_each_sentence(
@@ -320,8 +317,8 @@ def test_a_client_that_disappears_leaves_its_place(
     _wait(lambda: app.state.listening.active == 0)
 
 
-def test_a_session_may_not_go_on_for_ever(settings: Settings, serve: Serve, pcm: bytes) -> None:
-    client = serve(build(settings.model_copy(update={"max_session_seconds": 3.0}), page=None))
+def test_a_session_may_not_go_on_for_ever(settings: Settings, serve: Serve, embedded: Recognizer, pcm: bytes) -> None:
+    client = serve(build(settings.model_copy(update={"max_session_seconds": 3.0}), recognizer=embedded, page=None))
     with connect(f"ws://127.0.0.1:{client.base_url.port}/ws") as connection:
         begin(connection)
         for start in range(0, len(pcm), 19_200):
@@ -333,33 +330,12 @@ def test_a_session_may_not_go_on_for_ever(settings: Settings, serve: Serve, pcm:
             read(connection)
 
 
-# funasr-client's asynchronous half: the synchronous one of 0.1.6 locks itself up when it closes, whatever the server.
-async def hear(wav: Path, url: str, **options: Any) -> list[Any]:
-    return [message async for message in async_file_asr_stream(str(wav), url, **options)]
-
-
-async def test_funasr_client_hears_a_file_in_two_passes(url: str, wav: Path, expected: list[str]) -> None:
-    messages = await hear(wav, url, mode="2pass", hotwords={"消化内科": 20}, itn=True)
-    assert [message["text"] for message in messages if message["mode"] == "2pass-offline"] == expected
-
-
-@pytest.mark.parametrize("mode", ["offline", "online"])
-async def test_funasr_client_hears_a_file_in_the_other_modes(url: str, wav: Path, mode: str) -> None:
-    messages = await hear(wav, url, mode=mode, itn=False)
-    assert "明天上午" in "".join(message["text"] for message in messages)
-
-
-async def test_funasr_client_hears_a_file_on_the_port_of_its_own(app: FastAPI, server: httpx.Client, wav: Path) -> None:
-    merged = await async_file_asr(str(wav), f"ws://127.0.0.1:{app.state.funasr_port}/any/path", mode="2pass")
-    assert merged["text"].startswith("明天上午")
-    assert len(merged["timestamp"]) > 6
-
-
 def test_the_port_of_its_own_speaks_tls_with_the_certificate_given(
-    settings: Settings, serve: Serve, data_dir: Path
+    settings: Settings, serve: Serve, embedded: Recognizer, data_dir: Path
 ) -> None:
     certificate = data_dir / "tls" / "localhost.pem"
-    app = build(settings.model_copy(update={"funasr_port": 0, "funasr_certificate": certificate}), page=None)
+    chosen = settings.model_copy(update={"funasr_port": 0, "funasr_certificate": certificate})
+    app = build(chosen, recognizer=embedded, page=None)
     serve(app)
     trusting = ssl.create_default_context(cafile=certificate)
     with connect(f"wss://localhost:{app.state.funasr_port}", ssl=trusting) as connection:
@@ -368,24 +344,13 @@ def test_the_port_of_its_own_speaks_tls_with_the_certificate_given(
 
 @pytest.mark.parametrize("wrong", ["port", "certificate"])
 async def test_a_port_that_cannot_be_opened_ends_the_start_with_the_reason(
-    settings: Settings, server: httpx.Client, wrong: str, tmp_path: Path
+    settings: Settings, server: httpx.Client, embedded: Recognizer, wrong: str, tmp_path: Path
 ) -> None:
     update = {"funasr_port": server.base_url.port} if wrong == "port" else {"funasr_certificate": tmp_path / "none.pem"}
-    app = build(settings.model_copy(update={"funasr_port": 0, **update}), page=None)
+    app = build(settings.model_copy(update={"funasr_port": 0, **update}), recognizer=embedded, page=None)
     with pytest.raises(PortUnavailable):
         async with app.router.lifespan_context(app):
             pytest.fail("the app started")
-
-
-@pytest.fixture(scope="module")
-def wav(tmp_path_factory: pytest.TempPathFactory, pcm: bytes) -> Path:
-    path = tmp_path_factory.mktemp("wav") / "demo.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(pcm)
-    return path
 
 
 def _wait(condition: Callable[[], bool]) -> None:

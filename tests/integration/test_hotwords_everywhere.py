@@ -1,4 +1,4 @@
-"""The same list has the same effect on a chat message, a file, a job, a live stream and a trial."""
+"""The same list has the same effect on a chat message, however it is said, a file, a job, a stream and a trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from app.factory import build
 from app.settings import Settings
-from asr import decode_audio
+from asr import Recognizer, decode_audio
 from tests.integration.client import Chat
 from tests.integration.conftest import start_server
 
@@ -23,8 +23,9 @@ NAME = "王筱铭"  # written like nobody would guess, and spoken like 王小明
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    app = build(Settings(data_dir=tmp_path_factory.mktemp("everywhere"), workers=2), page=None)
+def client(tmp_path_factory: pytest.TempPathFactory, embedded: Recognizer) -> Iterator[httpx.Client]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("everywhere"), workers=2)
+    app = build(settings, recognizer=embedded, page=None)
     client, stop = start_server(app)
     yield client
     stop()
@@ -49,12 +50,33 @@ def _job(client: httpx.Client) -> str:
     return client.get(f"/api/transcribe/{job['id']}/result", params={"format": "txt"}).text
 
 
-def _live(client: httpx.Client, **settings: Any) -> str:
-    pcm = (decode_audio(RECORDING.read_bytes()).samples * 32767).astype("<i2").tobytes()
+def _pcm() -> bytes:
+    return (decode_audio(RECORDING.read_bytes()).samples * 32767).astype("<i2").tobytes()
+
+
+def _held(client: httpx.Client, **begin: Any) -> str:
+    """What the page does while its button is held, or with `hands_free`; the user's message as it ends up."""
+    url = f"ws://127.0.0.1:{client.base_url.port}/api/conversations/{Chat(client).id}/live"
+    with connect(url) as connection:
+        connection.send(json.dumps({"type": "begin", "client_id": "held", **begin}))
+        connection.send(_pcm())
+        connection.send(json.dumps({"type": "end"}))
+        told = [json.loads(connection.recv(timeout=30))]
+        while told[-1]["type"] not in ("done", "error"):
+            told.append(json.loads(connection.recv(timeout=30)))
+    messages = [one["message"] for one in told if one["type"] == "message"]
+    return str([message for message in messages if message["role"] == "user"][-1]["text"])
+
+
+def _hands_free(client: httpx.Client) -> str:
+    return _held(client, hands_free=True)
+
+
+def _funasr(client: httpx.Client, **settings: Any) -> str:
     url = f"ws://127.0.0.1:{client.base_url.port}/"
     with connect(url, subprotocols=["binary"]) as connection:  # type: ignore[list-item]
         connection.send(json.dumps({"mode": "offline", "wav_name": "name", "is_speaking": True, **settings}))
-        connection.send(pcm)
+        connection.send(_pcm())
         connection.send(json.dumps({"is_speaking": False}))
         return str(json.loads(connection.recv(timeout=30))["text"])
 
@@ -64,7 +86,7 @@ def _trial(client: httpx.Client) -> str:
     return str(answer.json()["after"]["text"])
 
 
-WAYS = (_message, _openai, _job, _live, _trial)
+WAYS = (_message, _held, _hands_free, _openai, _job, _funasr, _trial)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.strip("_"))
@@ -78,4 +100,9 @@ def test_a_global_word_is_heard_on_every_way(client: httpx.Client, way: Callable
 def test_words_of_a_request_are_put_on_top_of_the_global_ones(client: httpx.Client) -> None:
     client.put("/api/hotwords", json={"text": "克罗恩病"})
     assert NAME in _openai(client, prompt=NAME)
-    assert NAME in _live(client, hotwords=json.dumps({NAME: 40}, ensure_ascii=False))
+    assert NAME in _funasr(client, hotwords=json.dumps({NAME: 40}, ensure_ascii=False))
+
+
+def test_the_same_list_gives_the_same_text_on_every_way(client: httpx.Client) -> None:
+    client.put("/api/hotwords", json={"text": f"{NAME} 40"})
+    assert {way(client).strip() for way in WAYS} == {f"我叫{NAME}。"}

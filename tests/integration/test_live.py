@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from app.factory import build
 from app.settings import Settings
-from asr import decode_audio
+from asr import Recognizer, decode_audio
 from tests.integration.client import Chat
 from tests.integration.conftest import start_server
 
@@ -26,8 +26,9 @@ Open = Callable[..., ClientConnection]
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    return build(Settings(data_dir=tmp_path_factory.mktemp("live"), workers=2, max_record_seconds=20.0), page=None)
+def app(tmp_path_factory: pytest.TempPathFactory, embedded: Recognizer) -> FastAPI:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("live"), workers=2, max_record_seconds=20.0)
+    return build(settings, recognizer=embedded, page=None)
 
 
 @pytest.fixture(scope="module")

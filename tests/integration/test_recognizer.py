@@ -26,8 +26,8 @@ TIME = np.arange(4 * RATE) / RATE
 
 
 @pytest.fixture(scope="module")
-def recognizer() -> Recognizer:
-    return open_recognizer()
+def recognizer(embedded: Recognizer) -> Recognizer:
+    return embedded
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from asr.transcript import Segment, Token, join_texts
 
 
 @pytest.fixture(scope="module")
-def recognizer() -> Recognizer:
-    return open_recognizer()
+def recognizer(embedded: Recognizer) -> Recognizer:
+    return embedded
 
 
 @pytest.fixture(scope="module")
