@@ -138,9 +138,11 @@ def test_hands_free_sends_each_utterance_and_goes_on_listening(live: Open, chat:
     assert len(done) == 4
     assert [message["text"] for message in done[:2]] == [message["text"] for message in done[2:]]
     assert all(message["seconds"] < 5 for message in done)
-    times = [one["until"] for one in messages if one["type"] == "message"]
-    assert times == sorted(times)
-    assert 0 < times[-1] <= len(pcm) / 16_000
+    # Two may be answered at once, so their updates may alternate; each tells the same place every time.
+    places = {(one["message"]["id"], one["until"]) for one in messages if one["type"] == "message"}
+    places = {(name, until) for name, until in places if name in {message["id"] for message in done}}
+    assert len(places) == len({until for _, until in places}) == 4
+    assert all(0 < until <= len(pcm) / 16_000 for _, until in places)
 
 
 def test_a_recording_sent_again_after_the_connection_broke_is_said_once(live: Open, chat: Chat, pcm: bytes) -> None:
