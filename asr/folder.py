@@ -88,7 +88,10 @@ class ModelFolder:
                 source = _any_length(file.read_bytes())
             elif file.name.endswith("_quant.onnx") and not cuda and cpu_has_vnni():
                 source = with_signed_weights(file.read_bytes())
-            session = onnxruntime.InferenceSession(source, options, providers=[CUDA, _CPU] if cuda else [_CPU])
+            # One that is not built in is not asked for: onnxruntime would warn in its own words, past the log.
+            wanted = [CUDA, _CPU] if cuda else [_CPU]
+            providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+            session = onnxruntime.InferenceSession(source, options, providers=providers)
         # onnxruntime's errors share no base class of their own: InvalidProtobuf, InvalidGraph, Fail, NotImplemented...
         except Exception as error:
             raise self.invalid(file, "onnxruntime cannot load it") from error

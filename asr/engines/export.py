@@ -7,6 +7,7 @@ says, and fixes the length of a hotword to 10 units.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -86,16 +87,21 @@ def _write(torch: Any, part: Any, file: Path, width: int) -> None:
         dummies = [torch.tensor([[1, 2, 3, 1], [2, 3, 0, 0], [1, 0, 0, 0]], dtype=torch.int32)]
         axes = {"hotword": {0: "num_hotwords", 1: "length"}, "hw_embed": {0: "length", 1: "num_hotwords"}}
     partial = file.with_suffix(".partial")
-    torch.onnx.export(
-        part,
-        tuple(dummies),
-        str(partial),
-        opset_version=_OPSET,
-        input_names=names,
-        output_names=part.export_output_names(),
-        dynamic_axes=axes,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # The tracer warns of each number in FunASR's code that it takes for a constant, and the exporter of its age.
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", module=r"torch\.onnx\.")
+        warnings.filterwarnings("ignore", message="You are using the legacy TorchScript-based ONNX export")
+        torch.onnx.export(
+            part,
+            tuple(dummies),
+            str(partial),
+            opset_version=_OPSET,
+            input_names=names,
+            output_names=part.export_output_names(),
+            dynamic_axes=axes,
+            dynamo=False,
+        )
     partial.replace(file)
 
 

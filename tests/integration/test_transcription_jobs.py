@@ -23,6 +23,7 @@ from app.settings import Settings
 from asr import Audio, Segment
 from asr.errors import RecognitionFailed
 from tests.integration.client import InstantRecognizer, Serve, events, transcript_of, wav
+from tests.integration.conftest import start_server
 
 
 class Slow(InstantRecognizer):
@@ -72,10 +73,13 @@ def wait_for(server: httpx.Client, job: dict[str, Any], **expected: object) -> d
         time.sleep(0.02)
 
 
-@pytest.fixture
-def server(settings: Settings, serve: Serve) -> httpx.Client:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A server that hears 好 in every minute of a recording."""
-    return serve(build(settings, recognizer=Slow(), page=None))
+    settings = Settings(data_dir=tmp_path_factory.mktemp("jobs") / "data", workers=2)
+    client, stop = start_server(build(settings, recognizer=Slow(), page=None))
+    yield client
+    stop()
 
 
 def test_a_long_file_is_heard_in_order_and_can_be_taken_in_every_form(server: httpx.Client) -> None:
