@@ -40,7 +40,7 @@ class Panel:
         expect(self.status).to_have_text("已保存")
 
     def show(self, name: str) -> None:
-        self.node.locator(".hw-nav").get_by_role("button", name=name).click()
+        self.node.locator(".pn-nav").get_by_role("button", name=name).click()
 
     def view(self, name: str) -> None:
         self.node.get_by_role("button", name=name, exact=True).click()
@@ -117,7 +117,7 @@ def test_mistakes_are_named_while_one_writes_and_nothing_wrong_is_saved(panel: P
     panel.view("表格")
     assert panel.words() == ["寻腔", "进境"]
     panel.node.locator(".hw-add-field").fill("阿里巴巴20")
-    expect(panel.node.locator(".hw-add .hw-row-error")).to_contain_text("要有空格")
+    expect(panel.node.locator(".hw-add .pn-row-error")).to_contain_text("要有空格")
 
 
 def test_a_list_comes_back_from_its_file_as_it_was(panel: Panel, tmp_path: Path) -> None:
@@ -192,12 +192,12 @@ def test_a_list_is_tried_on_a_message_before_and_after(chat: ChatPage, panel: Pa
     panel.show("试一试")
     panel.node.get_by_role("radio").first.click()
 
-    sides = panel.node.locator(".hw-side")
+    sides = panel.node.locator(".pn-side")
     expect(sides).to_have_count(2, timeout=RECOGNITION_MS)
-    expect(sides.nth(0).locator(".hw-heard-text")).not_to_contain_text("王筱铭")
-    expect(sides.nth(1).locator(".hw-heard-text")).to_contain_text("我叫王筱铭")
+    expect(sides.nth(0).locator(".pn-heard-text")).not_to_contain_text("王筱铭")
+    expect(sides.nth(1).locator(".pn-heard-text")).to_contain_text("我叫王筱铭")
     expect(sides.nth(1).locator("ins").first).to_contain_text("铭")
-    expect(sides.nth(1).locator(".hw-took")).to_contain_text("ms")
+    expect(sides.nth(1).locator(".pn-took")).to_contain_text("ms")
     expect(panel.node.locator(".hw-changes")).to_contain_text("王筱铭按读音")
 
 
@@ -235,8 +235,8 @@ def test_markup_in_words_is_shown_as_text(panel: Panel) -> None:
     expect(panel.rows.first.locator(".hw-word")).to_have_value("<img/onerror=a()>")
     panel.node.get_by_placeholder("新列表的名字").fill("<b>粗</b>")
     panel.page.keyboard.press("Enter")
-    expect(panel.node.locator(".hw-item-title", has_text="<b>粗</b>")).to_be_visible()
-    assert panel.node.locator("img, .hw-item b").count() == 0
+    expect(panel.node.locator(".pn-item-title", has_text="<b>粗</b>")).to_be_visible()
+    assert panel.node.locator("img, .pn-item b").count() == 0
 
 
 def test_the_panel_fits_a_phone(open_chat: Callable[..., ChatPage]) -> None:
@@ -249,7 +249,7 @@ def test_the_panel_fits_a_phone(open_chat: Callable[..., ChatPage]) -> None:
         box = panel.node.bounding_box()
         assert box
         assert (box["width"], box["height"]) == (360, 700)
-    overflowing = panel.node.locator(".hw-main *").evaluate_all(
+    overflowing = panel.node.locator(".pn-main *").evaluate_all(
         "nodes => nodes.filter(node => node.getBoundingClientRect().right > innerWidth + 1).map(node => node.className)"
     )
     assert overflowing == []

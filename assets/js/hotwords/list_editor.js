@@ -2,8 +2,8 @@
 
 import { element, fill, icon } from "../dom.js";
 import { t } from "../i18n.js";
+import { readText } from "../panel.js";
 import { WordTable } from "./table.js";
-import { readText } from "./text.js";
 import { TextView } from "./text_view.js";
 
 const LARGEST = 2 * 2 ** 20; // bytes of a file that is imported
@@ -16,11 +16,11 @@ export class ListEditor {
     this.events = events;
     this.table = new WordTable((word, entry) => this.changed(word, entry));
     this.text = new TextView({ write: (text) => draft.write(text), state: (state, detail) => this.state(state, detail) });
-    this.name = element("input", { type: "text", class: "hw-name", maxlength: 40, "aria-label": t("hotwords.list_name"), on: { change: () => this.rename() } });
+    this.name = element("input", { type: "text", class: "pn-field hw-name", maxlength: 40, "aria-label": t("hotwords.list_name"), on: { change: () => this.rename() } });
     this.name.addEventListener("keydown", (event) => event.key === "Enter" && this.name.blur());
     this.count = element("span", { class: "hw-total" });
     this.status = element("span", { class: "hw-status", role: "status" });
-    this.searchField = element("input", { type: "search", class: "hw-search", placeholder: t("hotwords.search"), "aria-label": t("hotwords.search"), on: { input: () => this.table.search(this.searchField.value) } });
+    this.searchField = element("input", { type: "search", class: "pn-field hw-search", placeholder: t("hotwords.search"), "aria-label": t("hotwords.search"), on: { input: () => this.table.search(this.searchField.value) } });
     this.undoButton = this.tool("undo", "undo", () => this.undo());
     this.redoButton = this.tool("redo", "redo", () => this.redo());
     this.importButton = this.tool("import", "import", () => this.picker.click());
@@ -33,7 +33,7 @@ export class ListEditor {
       this.picker.value = "";
     });
     this.views = this.switcher();
-    this.note = element("p", { class: "hw-lead" });
+    this.note = element("p", { class: "pn-lead" });
     this.node = element(
       "section",
       { class: "hw-editor", "aria-label": t("hotwords.words") },
@@ -55,15 +55,15 @@ export class ListEditor {
 
   tool(shape, key, click) {
     const label = t(`hotwords.${key}`);
-    const button = element("button", { type: "button", class: `hw-icon-button hw-tool-${shape}`, "aria-label": label, title: label, on: { click } });
+    const button = element("button", { type: "button", class: `pn-icon-button hw-tool-${shape}`, "aria-label": label, title: label, on: { click } });
     button.append(icon(shape));
     return button;
   }
 
   switcher() {
     const button = (view) =>
-      element("button", { type: "button", class: "hw-view", "aria-pressed": "false", data: { view }, text: t(`hotwords.view_${view}`), on: { click: () => this.setView(view) } });
-    return element("div", { class: "hw-views", role: "group", "aria-label": t("hotwords.view") }, button("table"), button("text"));
+      element("button", { type: "button", class: "pn-view", "aria-pressed": "false", data: { view }, text: t(`hotwords.view_${view}`), on: { click: () => this.setView(view) } });
+    return element("div", { class: "pn-views", role: "group", "aria-label": t("hotwords.view") }, button("table"), button("text"));
   }
 
   async setView(view) {

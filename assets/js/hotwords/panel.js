@@ -1,8 +1,9 @@
 // The hotword panel: the lists at the side, one of them as table or text, suggestions, and 试一试.
 
-import { element, fill, icon } from "../dom.js";
+import { element, icon } from "../dom.js";
 import { ask } from "../feedback.js";
 import { t } from "../i18n.js";
+import { acceptFiles, drawNav, panelDialog, viewItem } from "../panel.js";
 import * as api from "./api.js";
 import { Draft } from "./draft.js";
 import { ListEditor } from "./list_editor.js";
@@ -53,23 +54,14 @@ export class HotwordPanel {
   }
 
   build() {
-    const close = element("button", { type: "button", class: "hw-icon-button hw-close", "aria-label": t("close"), title: t("close"), on: { click: () => this.close() } });
-    close.append(icon("close"));
-    this.nav = element("nav", { class: "hw-nav", "aria-label": t("hotwords.lists") });
-    this.main = element("div", { class: "hw-main" }, this.editor.node, this.suggestions.node, this.trial.node);
-    this.node = element(
-      "dialog",
-      { class: "hw-panel", "aria-labelledby": "hw-title" },
-      element("header", { class: "hw-header" }, element("h2", { id: "hw-title", text: t("hotwords.title") }), element("p", { text: t("hotwords.lead") }), close),
-      element("div", { class: "hw-body" }, this.nav, this.main),
-    );
-    this.node.addEventListener("cancel", (event) => {
-      event.preventDefault();
-      this.close();
-    });
-    this.node.addEventListener("click", (event) => event.target === this.node && this.close());
+    this.nav = element("nav", { class: "pn-nav", "aria-label": t("hotwords.lists") });
+    this.main = element("div", { class: "pn-main" }, this.editor.node, this.suggestions.node, this.trial.node);
+    this.node = panelDialog("hw", { title: t("hotwords.title"), lead: t("hotwords.lead"), nav: this.nav, main: this.main, close: () => this.close() });
     this.node.addEventListener("keydown", (event) => this.shortcut(event));
-    this.acceptDrops();
+    acceptFiles(this.node, {
+      wanted: () => !this.editor.node.hidden,
+      take: (file) => (this.current === TRY ? this.trial.take(file) : this.editor.importFile(file)),
+    });
   }
 
   async open(view = null) {
@@ -140,36 +132,23 @@ export class HotwordPanel {
   }
 
   drawLists() {
-    const focused = document.activeElement?.closest?.("[data-nav]")?.dataset.nav;
-    fill(
+    drawNav(
       this.nav,
       element("h3", { text: t("hotwords.lists") }),
       ...this.lists.map((list) => this.listItem(list)),
       this.newList(),
       element("h3", { text: t("hotwords.more_views") }),
-      this.item(SUGGESTIONS, t("hotwords.suggestions"), this.waiting ? element("span", { class: "hw-badge", text: this.waiting }) : null),
-      this.item(TRY, t("hotwords.try"), null),
+      this.item(SUGGESTIONS, t("hotwords.suggestions"), this.waiting ? element("span", { class: "pn-badge", text: this.waiting }) : null),
+      this.item(TRY, t("hotwords.try")),
     );
-    if (focused) this.nav.querySelector(`[data-nav="${CSS.escape(focused)}"]`)?.focus();
-    // On a phone the lists are a row that scrolls.
-    this.nav.querySelector('[data-selected="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   item(id, title, extra) {
-    return element(
-      "div",
-      { class: "hw-item", data: { selected: String(this.current === id) } },
-      element(
-        "button",
-        { type: "button", class: "hw-item-name", "aria-current": this.current === id ? "true" : null, data: { nav: id }, on: { click: () => this.select(id) } },
-        element("span", { class: "hw-item-title", text: title }),
-        extra,
-      ),
-    );
+    return viewItem({ id, title, extra, selected: this.current === id, choose: () => this.select(id) });
   }
 
   listItem(list) {
-    const item = this.item(list.id, list.title, element("span", { class: "hw-count", text: list.words }));
+    const item = this.item(list.id, list.title, element("span", { class: "pn-count", text: list.words }));
     if (list.id === GLOBAL) {
       item.append(element("span", { class: "hw-always", text: t("hotwords.always") }));
       return item;
@@ -201,8 +180,8 @@ export class HotwordPanel {
   }
 
   newList() {
-    const field = element("input", { type: "text", class: "hw-field", maxlength: 40, placeholder: t("hotwords.new_name"), "aria-label": t("hotwords.new_name"), data: { nav: "new" } });
-    const button = element("button", { type: "submit", class: "hw-icon-button", "aria-label": t("hotwords.new_list"), title: t("hotwords.new_list") });
+    const field = element("input", { type: "text", class: "pn-field", maxlength: 40, placeholder: t("hotwords.new_name"), "aria-label": t("hotwords.new_name"), data: { nav: "new" } });
+    const button = element("button", { type: "submit", class: "pn-icon-button", "aria-label": t("hotwords.new_list"), title: t("hotwords.new_list") });
     button.append(icon("plus"));
     const submit = async (event) => {
       event.preventDefault();
@@ -254,24 +233,6 @@ export class HotwordPanel {
       event.preventDefault();
       if (event.shiftKey) this.editor.redo();
       else this.editor.undo();
-    }
-  }
-
-  /** Files dropped here are lists, not recordings for the chat. */
-  acceptDrops() {
-    const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
-    for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-      this.node.addEventListener(name, (event) => {
-        if (!holdsFiles(event)) return;
-        event.preventDefault();
-        event.stopPropagation();
-        this.node.classList.toggle("hw-dropping", name === "dragover" && !this.editor.node.hidden);
-        if (name !== "drop") return;
-        const [file] = event.dataTransfer.files;
-        if (!file) return;
-        if (this.current === TRY) this.trial.choose({ blob: file, name: file.name, label: file.name });
-        else this.editor.importFile(file);
-      });
     }
   }
 }

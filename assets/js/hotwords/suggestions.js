@@ -15,14 +15,14 @@ export class Suggestions {
       { class: "hw-export-corrections" },
       element("span", { class: "hw-corrected" }),
       ...["funasr", "nemo"].map((format) =>
-        element("a", { class: "hw-link", href: `api/corrections/export?format=${format}`, download: "", text: t(`hotwords.export_${format}`) }),
+        element("a", { class: "pn-link", href: `api/corrections/export?format=${format}`, download: "", text: t(`hotwords.export_${format}`) }),
       ),
     );
-    this.empty = element("p", { class: "hw-empty", text: t("hotwords.no_suggestions") });
+    this.empty = element("p", { class: "pn-empty", text: t("hotwords.no_suggestions") });
     this.node = element(
       "section",
       { class: "hw-suggestions", "aria-label": t("hotwords.suggestions") },
-      element("p", { class: "hw-lead", text: t("hotwords.suggestions_lead") }),
+      element("p", { class: "pn-lead", text: t("hotwords.suggestions_lead") }),
       this.cards,
       this.empty,
       this.exports,
@@ -46,12 +46,12 @@ export class Suggestions {
 
   card(candidate) {
     const label = (name) => `${t(`hotwords.${name}`)} · ${candidate.word}`;
-    const word = element("input", { type: "text", class: "hw-field hw-card-word", value: candidate.word, maxlength: 20, "aria-label": label("word") });
-    const alias = element("input", { type: "text", class: "hw-field hw-card-alias", value: candidate.alias_is_word ? "" : candidate.alias, maxlength: 80, placeholder: "—", "aria-label": label("aliases") });
-    const take = element("button", { type: "submit", class: "hw-button hw-small", text: t("hotwords.accept") });
+    const word = element("input", { type: "text", class: "pn-field hw-card-word", value: candidate.word, maxlength: 20, "aria-label": label("word") });
+    const alias = element("input", { type: "text", class: "pn-field hw-card-alias", value: candidate.alias_is_word ? "" : candidate.alias, maxlength: 80, placeholder: "—", "aria-label": label("aliases") });
+    const take = element("button", { type: "submit", class: "pn-button pn-small", text: t("hotwords.accept") });
     const drop = element("button", {
       type: "button",
-      class: "hw-icon-button",
+      class: "pn-icon-button",
       "aria-label": t("hotwords.dismiss", { word: candidate.word }),
       title: t("hotwords.dismiss", { word: candidate.word }),
       on: { click: () => this.settle(candidate, () => api.dismiss(candidate.id)) },

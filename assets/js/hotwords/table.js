@@ -30,7 +30,7 @@ export class WordTable {
       class: "hw-more",
       on: { click: () => this.showMore() },
     });
-    this.empty = element("p", { class: "hw-empty" });
+    this.empty = element("p", { class: "pn-empty" });
     this.addRow = this.buildAdd();
     this.grid = element("div", { class: "hw-table", role: "table", "aria-label": t("hotwords.words") }, this.head, this.body);
     this.node = element("div", { class: "hw-table-view" }, this.addRow, this.grid, this.empty, this.more);
@@ -39,7 +39,7 @@ export class WordTable {
 
   buildAdd() {
     this.addField = element("input", {
-      class: "hw-add-field",
+      class: "pn-field hw-add-field",
       type: "text",
       placeholder: t("hotwords.add_hint"),
       "aria-label": t("hotwords.add_hint"),
@@ -47,8 +47,8 @@ export class WordTable {
       autocomplete: "off",
       on: { input: () => this.check() },
     });
-    this.addError = element("p", { class: "hw-row-error", role: "alert" });
-    const button = element("button", { type: "submit", class: "hw-button", text: t("hotwords.add") });
+    this.addError = element("p", { class: "pn-row-error", role: "alert" });
+    const button = element("button", { type: "submit", class: "pn-button", text: t("hotwords.add") });
     return element(
       "form",
       {
@@ -121,11 +121,11 @@ export class WordTable {
   }
 
   row(entry, key) {
-    const error = element("p", { class: "hw-row-error", role: "alert" });
+    const error = element("p", { class: "pn-row-error", role: "alert" });
     const field = (name, value, label) =>
       element("input", {
         type: "text",
-        class: `hw-field hw-${name}`,
+        class: `pn-field hw-${name}`,
         value,
         "aria-label": `${label} · ${entry.word}`,
         placeholder: name === "word" ? undefined : "—",
@@ -139,7 +139,7 @@ export class WordTable {
     const weight = this.weight(entry);
     const remove = element("button", {
       type: "button",
-      class: "hw-icon-button hw-remove",
+      class: "pn-icon-button hw-remove",
       "aria-label": t("hotwords.remove_word", { word: entry.word }),
       title: t("hotwords.remove"),
       hidden: this.readOnly,

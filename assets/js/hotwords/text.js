@@ -25,13 +25,3 @@ export function reasonText({ reason, message }) {
   const text = t(key);
   return text === key ? message : text;
 }
-
-/** What stands in a file: UTF-8, or the encoding that old Windows programs write. */
-export async function readText(file) {
-  const bytes = await file.arrayBuffer();
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return new TextDecoder("gb18030").decode(bytes);
-  }
-}
