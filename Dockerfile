@@ -2,9 +2,9 @@
 # docker build -t tingshuo . && docker run -p 127.0.0.1:7860:7860 -e TINGSHUO_OPEN=1 -v tingshuo:/data tingshuo
 
 FROM python:3.11-slim AS packages
-COPY requirements.txt requirements-postgres.txt ./
+COPY requirements.txt requirements-postgres.txt requirements-s3.txt ./
 RUN python -m venv /opt/tingshuo \
-    && /opt/tingshuo/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt -r requirements-postgres.txt
+    && /opt/tingshuo/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt -r requirements-postgres.txt -r requirements-s3.txt
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 1000 tingshuo \

@@ -15,10 +15,13 @@ from app.backup import back_up
 from app.backup import restore as restore_backup
 from app.credentials import ApiKeys
 from app.database import Database, database_url, open_database, utc_now
-from app.errors import AppError
+from app.errors import AppError, StoreUnavailable
+from app.named_recordings import move, wrong
 from app.passwords import hash_password
 from app.people import USER_SCOPES
 from app.personal import PersonalData
+from app.presence import Presence
+from app.recordings import FolderRecordings, open_bucket, open_recordings, recordings_folder
 from app.retention import Retention
 from app.settings import Settings
 from app.store import Store
@@ -41,12 +44,33 @@ class Scope(StrEnum):
 
 @commands.command()
 def migrate() -> None:
-    """Bring the tables of the database to what this release works with."""
+    """Bring the database and the recordings to where and how this release keeps them; the app must not run."""
     settings = Settings()
-    database = Database(database_url(settings.data_dir, settings.database_url))
-    before, after = database.migrate()
-    database.close()
+    folder = FolderRecordings(recordings_folder(settings.data_dir))
+    with Presence(settings.data_dir) as presence:
+        if not presence.alone:
+            raise StoreUnavailable(f"A process is at work in {settings.data_dir}: stop it first.")
+        database = Database(database_url(settings.data_dir, settings.database_url))
+        before, after = database.migrate()
+        target = open_bucket(settings.data_dir, settings.audio_url) if settings.audio_url else folder
+        moved = move(database, folder, target)
+        database.close()
     typer.echo(f"{before or 'empty'} -> {after}" if before != after else f"already at {after}")
+    if moved:
+        typer.echo(f"{moved} recordings moved")
+
+
+@commands.command()
+def verify() -> None:
+    """Compare every recording that a record names with the digest in its name; the app may run meanwhile."""
+    count = 0
+    with _store() as store:
+        for name, trouble in wrong(store.database, store.recordings):
+            typer.echo(f"{trouble}\t{name}")
+            count += 1
+    if count:
+        raise SystemExit(f"{count} recordings are missing or damaged")
+    typer.echo("all recordings are there and as they were written")
 
 
 @commands.command()
@@ -54,7 +78,8 @@ def backup(target: Annotated[Path, typer.Argument(help="The archive to write, fo
     """Write the database and the recordings into one archive; the app may run meanwhile."""
     settings = Settings()
     with_database = not settings.database_url
-    count = back_up(settings.data_dir, target, with_database=with_database)
+    recordings = open_recordings(settings.data_dir, settings.audio_url)
+    count = back_up(settings.data_dir, recordings, target, with_database=with_database)
     typer.echo(f"{target}: {count} recordings" + (" and the database" if with_database else ""))
     if not with_database:
         typer.echo("The database is not in it: back it up with its own tool, for example pg_dump.", err=True)
@@ -147,7 +172,7 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="The id that `keys lis
 @contextmanager
 def _store() -> Iterator[Store]:
     settings = Settings()
-    store = Store.open(settings.data_dir, settings.database_url)
+    store = Store.open(settings.data_dir, settings.database_url, audio_url=settings.audio_url)
     try:
         yield store
     finally:

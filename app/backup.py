@@ -2,8 +2,9 @@
 
 The archive holds `tingshuo.db` and `audio/`. The database is copied by SQLite's own backup, so the app may run
 meanwhile; recordings are copied after it and lie on the disk before a record names them, so none that the copy names
-is missing, unless it was deleted in that moment. Another database than SQLite has its own tools; then the archive
-holds the recordings only.
+is missing, unless it was deleted in that moment. What comes back lies in the data folder; where recordings belong
+into a bucket, `python -m app migrate` takes them there. Another database than SQLite has its own tools; then the
+archive holds the recordings only.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from app.database import FILE_NAME, guarded, open_database
 from app.errors import BackupInvalid, DataPresent, StoreUnavailable
+from app.recordings import Recordings
 
 _AUDIO = "audio"
 
 
-def back_up(data_dir: Path, target: Path, *, with_database: bool = True) -> int:
-    """Write the archive `target`, which appears whole or not at all; return how many recordings are in it.
+def back_up(data_dir: Path, recordings: Recordings, target: Path, *, with_database: bool = True) -> int:
+    """Write the archive `target`, which appears whole or not at all; return how many of `recordings` are in it.
 
     Raises StoreUnavailable.
     """
@@ -35,9 +38,9 @@ def back_up(data_dir: Path, target: Path, *, with_database: bool = True) -> int:
             with tarfile.open(unfinished, "w") as archive:
                 if with_database:
                     archive.add(Path(folder) / FILE_NAME, FILE_NAME)
-                for path in sorted((data_dir / _AUDIO).glob("*")):
-                    if path.suffix != ".part" and path.is_file():
-                        archive.add(path, f"{_AUDIO}/{path.name}")
+                for kept in recordings.kept():
+                    with suppress(FileNotFoundError), recordings.local(kept.name) as path:
+                        archive.add(path, f"{_AUDIO}/{kept.name}")
                         count += 1
             unfinished.chmod(0o600)
             with unfinished.open("rb+") as written:

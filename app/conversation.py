@@ -27,6 +27,7 @@ from typing import BinaryIO, TypeVar
 import structlog
 
 from app.corrections import Corrections
+from app.database import guarded
 from app.errors import AppError, Busy, Detail, DomainUnknown, NoSpeech, ShuttingDown
 from app.hotword_lists import LEXICON, HotwordLists, KeptList
 from app.lanes import Lane, Lanes
@@ -284,7 +285,8 @@ class Conversations:
             )
 
     def _recognize(self, message: Message, way: Way) -> Message:
-        data = self.store.recording(message).read_bytes()
+        with guarded(), self.store.recording(message) as recording:
+            data = recording.read()
         audio = way.timed("decode", lambda: decode_audio(data, limits=self.limits))
         way.spend(audio.seconds)
         if message.audio_type != WAV:

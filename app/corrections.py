@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import IO
 
 from sqlalchemy import Column, ForeignKey
@@ -21,7 +20,7 @@ from sqlmodel import Field, Session, SQLModel, col, delete, func, select
 
 from app.database import Database, UtcDateTime, utc_now
 from app.errors import CandidateUnknown, MessageUnknown, NotCorrectable
-from app.recordings import Recordings
+from app.recordings import Recordings, put_into
 from app.store import WAV, Clock, ConversationRecord, Message, TranscriptRecord
 from asr import Transcript
 from asr.correction import corrected_speech, suggest
@@ -188,11 +187,12 @@ class Corrections:
         lines: list[str] = []
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
             for correction in self._corrections(owner):
-                path = self._recording(correction.message)
-                if path is None or not correction.said:
+                message = correction.message
+                if not message.audio_name or message.audio_type != WAV or not correction.said:
                     continue
-                name = f"audio/{correction.message.id}.wav"
-                archive.write(path, name)
+                name = f"audio/{message.id}.wav"
+                if not put_into(archive, name, self._recordings, message.audio_name):
+                    continue
                 lines.append(json.dumps(_entry(correction, name, manifest), ensure_ascii=False))
             text = "".join(f"{line}\n" for line in lines)
             archive.writestr("manifest.jsonl", text, compress_type=zipfile.ZIP_DEFLATED)
@@ -219,10 +219,6 @@ class Corrections:
         for message, record in rows:
             transcript = Transcript.from_dict(record.data) if record else Transcript((), 0.0)
             yield Correction(message, corrected_speech(transcript, message.text))
-
-    def _recording(self, message: Message) -> Path | None:
-        path = self._recordings.path(message.audio_name) if message.audio_name else None
-        return path if path and message.audio_type == WAV and path.is_file() else None
 
 
 def _entry(correction: Correction, audio: str, manifest: Manifest) -> dict[str, str | int | float]:

@@ -116,7 +116,7 @@ def build(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         def open_all() -> Conversations:
             presence = held.enter_context(Presence(settings.data_dir))
-            store = Store.open(settings.data_dir, settings.database_url, clock or utc_now)
+            store = Store.open(settings.data_dir, settings.database_url, clock or utc_now, settings.audio_url)
             app.state.access = Access(settings, store.database, utc_now)
             app.state.personal = PersonalData(store.database, store.recordings)
             heard_by: RunningModel = app.state.model

@@ -10,7 +10,8 @@ loop calls it through a thread.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,14 +20,15 @@ from sqlalchemy import JSON, Column, Integer, update
 from sqlmodel import Field, Session, SQLModel, col, delete, select
 
 from app.database import Database, UtcDateTime, guarded, utc_now
-from app.errors import Detail, Interrupted, JobNotRetryable, JobUnfinished, JobUnknown, RecordingMissing
+from app.errors import Detail, Interrupted, JobNotRetryable, JobUnfinished, JobUnknown
 from app.recordings import Recordings
-from app.store import UNKNOWN_FORMAT, WAV, Clock
+from app.store import UNKNOWN_FORMAT, WAV, Clock, found
 from app.transcriber import Options
 from asr import Formatting, Segment, Transcript
 from asr.hotwords import parse
 
 UNFINISHED = ("queued", "running")
+_RECORDING = "recording of this transcription"
 MAX_NAME = 200  # characters of a file's name that are kept
 
 
@@ -105,12 +107,18 @@ class Jobs:
         """Return how the file is to be recognised."""
         return _options_from_dict(job.options)
 
-    def recording(self, job: Job) -> Path:
-        """Return the file of a job; raises RecordingMissing when it is gone."""
-        path = self._recordings.path(job.audio_name)
-        if not path.is_file():
-            raise RecordingMissing("The recording of this transcription is not on the disk any more.")
-        return path
+    def recording(self, job: Job) -> BinaryIO:
+        """Return the recording of a job, open; raises RecordingMissing when it is gone."""
+        with guarded(), found(_RECORDING):
+            return self._recordings.open(job.audio_name)
+
+    @contextmanager
+    def local(self, job: Job) -> Iterator[Path]:
+        """Have the recording of a job as a file for a while; raises RecordingMissing when it is gone."""
+        with ExitStack() as held:
+            with guarded(), found(_RECORDING):
+                path = held.enter_context(self._recordings.local(job.audio_name))
+            yield path
 
     def draft(self) -> Path:
         """Return a path to decode a recording to; `decoded` takes it over, a crash sweeps it away."""

@@ -1,27 +1,25 @@
 """What the app keeps of one person: how much it is, a copy of it, and its end.
 
 Nothing here names a table: whatever has a column `owner` or `person`, and whatever hangs on such a row by a foreign
-key, is that person's. A new kind of record is exported and deleted without a line being added here; columns called
-`audio_name` name its recordings.
+key, is that person's. A new kind of record is exported and deleted without a line being added here; its recordings
+are those that app.named_recordings finds.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, Any
 
 from sqlalchemy import ColumnElement, Table, delete, false, or_, select
-from sqlmodel import Session, SQLModel
 
 from app.database import Database
 from app.errors import StorageFull
-from app.recordings import Recordings
+from app.named_recordings import all_names, names_in, names_of, tables
+from app.recordings import Recordings, put_into
 
 OWNER_COLUMNS = ("owner", "person")
-AUDIO_COLUMN = "audio_name"
 SECRET_COLUMNS = frozenset({"hash"})
 
 
@@ -36,7 +34,7 @@ class PersonalData:
     def stored_bytes(self, owner: str) -> int:
         """Return how many bytes the recordings of `owner` take."""
         with self._database.session() as session:
-            names = {name for table in _tables() for name in _audio(session, table, belongs(table, owner))}
+            names = {name for table in tables() for name in names_in(session, table, belongs(table, owner))}
         return sum(self._recordings.size(name) for name in names)
 
     def check_room(self, owner: str, max_bytes: int) -> None:
@@ -53,16 +51,15 @@ class PersonalData:
         names: set[str] = set()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             with self._database.session() as session:
-                for table in _tables():
+                for table in tables():
                     rows = list(session.execute(select(table).where(belongs(table, owner))).mappings())
-                    names |= {row[AUDIO_COLUMN] for row in rows if row.get(AUDIO_COLUMN)}
+                    names.update(name for row in rows for name in names_of(row))
                     lines = [json.dumps(_plain(row), ensure_ascii=False, default=_written) for row in rows]
                     if lines:
                         archive.writestr(f"{table.name}.jsonl", "\n".join(lines) + "\n")
                     count += len(rows)
             for name in sorted(names):
-                if self._recordings.size(name):
-                    archive.write(self._recordings.path(name), f"audio/{name}", zipfile.ZIP_STORED)
+                put_into(archive, f"audio/{name}", self._recordings, name)
         return count
 
     def forget(self, owner: str) -> int:
@@ -84,17 +81,17 @@ class PersonalData:
     def sweep(self, before: datetime) -> int:
         """Delete the recordings that no record names and that were written `before`; return how many."""
         with self._database.session() as session:
-            named = {name for table in _tables() for name in _audio(session, table, None)}
+            named = all_names(session)
         return self._recordings.sweep(named, before)
 
     def _delete(self, condition: Any) -> int:
         with self._database.session() as session:
-            names = {name for table in _tables() for name in _audio(session, table, condition(table))}
+            names = {name for table in tables() for name in names_in(session, table, condition(table))}
             deleted = 0
-            for table in reversed(_tables()):
+            for table in reversed(tables()):
                 deleted += session.execute(delete(table).where(condition(table))).rowcount  # type: ignore[attr-defined]
             session.flush()
-            kept = {name for table in _tables() for name in _audio(session, table, None)}
+            kept = all_names(session)
         for name in names - kept:
             self._recordings.remove(name)
         return deleted
@@ -122,18 +119,6 @@ def _through_parents(table: Table, condition: Any) -> ColumnElement[bool]:
         if constraint.column.table is not table
     ]
     return or_(*found) if found else false()
-
-
-def _tables() -> list[Table]:
-    """All tables of the app, each after those it hangs on."""
-    return SQLModel.metadata.sorted_tables
-
-
-def _audio(session: Session, table: Table, condition: ColumnElement[bool] | None) -> Iterator[str]:
-    if AUDIO_COLUMN not in table.c:
-        return
-    query = select(table.c[AUDIO_COLUMN]).where(table.c[AUDIO_COLUMN].is_not(None))
-    yield from session.execute(query if condition is None else query.where(condition)).scalars()
 
 
 def _plain(row: Any) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     """The folder of the database and the recordings; made when it is missing."""
     database_url: str = ""
     """Any SQLAlchemy URL; empty means SQLite inside data_dir."""
+    audio_url: str = Field(default="", pattern=r"^(s3://[^/\s]+(/[^\s]*)?)?$")
+    """Where recordings are kept instead of in data_dir: s3://bucket/prefix of any store that speaks S3."""
     model: str = "auto"
     """The model: a short name, a ModelScope id, a folder, `embedded`; `auto` is paraformer-zh where it can be had."""
     model_cache: Path | None = None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from app.errors import (
     NotRetryable,
     RecordingMissing,
 )
-from app.recordings import Recordings
+from app.recordings import Recordings, open_recordings
 from asr import Transcript
 from bot import Reply
 
@@ -88,6 +89,15 @@ class TranscriptRecord(SQLModel, table=True):
     data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
 
 
+@contextmanager
+def found(what: str) -> Iterator[None]:
+    """Turn FileNotFoundError into RecordingMissing, which names `what` is gone."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise RecordingMissing(f"The {what} is not kept any more.") from error
+
+
 class Store:
     """The database and the recordings of one app; safe to share between threads.
 
@@ -101,18 +111,19 @@ class Store:
         self._clock = clock
 
     @classmethod
-    def open(cls, data_dir: Path, database_url: str = "", clock: Clock = utc_now) -> Store:
-        """Open the database (SQLite in `data_dir` when no URL is given) and the folder of recordings."""
+    def open(cls, data_dir: Path, database_url: str = "", clock: Clock = utc_now, audio_url: str = "") -> Store:
+        """Open the database and the recordings; where no URL is given, both lie in `data_dir`."""
         database = open_database(data_dir, database_url)
         with guarded():
-            return cls(database, Recordings(data_dir / "audio"), clock)
+            return cls(database, open_recordings(data_dir, audio_url), clock)
 
     def close(self) -> None:
         """Close all connections."""
         self.database.close()
 
     def check(self) -> None:
-        """Raise StoreUnavailable unless the database can be written to."""
+        """Raise StoreUnavailable unless the database can be written to and recordings can be had."""
+        self.recordings.check()
         with self.database.session() as session:
             session.execute(update(Message).where(col(Message.id) == "").values(text=""))
 
@@ -222,21 +233,19 @@ class Store:
             return self.reopen(message.conversation_id, message.id), []
         return current, [one for one in replies if one.status != "withdrawn"]
 
-    def recording(self, message: Message) -> Path:
-        """Return the file of a voice message; raises RecordingMissing when there is none."""
-        path = self.recordings.path(message.audio_name) if message.audio_name else None
-        if path is None or not path.is_file():
-            raise RecordingMissing("The recording of this message is not on the disk any more.")
-        return path
+    def recording(self, message: Message) -> BinaryIO:
+        """Return the recording of a voice message, open; raises RecordingMissing when there is none."""
+        with guarded(), found("recording of this message"):
+            if message.audio_name is None:
+                raise FileNotFoundError
+            return self.recordings.open(message.audio_name)
 
-    def picture(self, message: Message) -> tuple[Path, str]:
-        """Return the file and the type of a picture; raises MessageUnknown when the message is none."""
+    def picture(self, message: Message) -> tuple[BinaryIO, str]:
+        """Return a picture, open, and its type; raises MessageUnknown when the message is none."""
         if message.card is None or message.kind != "image":
             raise MessageUnknown("This message is no picture.")
-        path = self.recordings.path(message.card["file"])
-        if not path.is_file():
-            raise RecordingMissing("The picture of this message is not on the disk any more.")
-        return path, str(message.card["media_type"])
+        with guarded(), found("picture of this message"):
+            return self.recordings.open(message.card["file"]), str(message.card["media_type"])
 
     def decoded(self, message: Message, wav: BinaryIO, seconds: float) -> Message:
         """Keep `wav` in the place of the recording as it came, now that it could be read."""

@@ -25,6 +25,7 @@ from app.streams import with_pauses
 from app.transcriber import Options, Transcriber
 from asr import Segment
 from asr.errors import AsrError
+from asr.recording import Recording
 
 log = structlog.get_logger(__name__)
 
@@ -154,14 +155,18 @@ class Transcriptions:
 
     async def _recognise(self, job: Job) -> None:
         options = self.jobs.options(job)
-        source, target = self.jobs.recording(job), self.jobs.draft()
-        try:
+        with ExitStack() as held:
+            source = await asyncio.to_thread(held.enter_context, self.jobs.local(job))
+            target = self.jobs.draft()
+            held.callback(target.unlink, missing_ok=True)
             recording = await self._transcriber.decode(source, target, options)
             job = await asyncio.to_thread(self.jobs.decoded, job, target, recording.seconds, recording.channels)
-        finally:
-            target.unlink(missing_ok=True)
         self._wake(job.id)
-        recording = replace(recording, path=self.jobs.recording(job))
+        with ExitStack() as held:
+            path = await asyncio.to_thread(held.enter_context, self.jobs.local(job))
+            await self._hear(job, replace(recording, path=path), options)
+
+    async def _hear(self, job: Job, recording: Recording, options: Options) -> None:
         position, heard, written = 0, 0.0, time.monotonic()
         fresh: list[Segment] = []
         async with (

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel
-from starlette.responses import FileResponse, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from app import store
 from app.api import errors
 from app.api.body import TypedMessage, require_room, sent_message
 from app.api.identity import Identified
+from app.api.playback import playback
 from app.conversation import Conversations
 from app.settings import Settings
 
@@ -211,34 +212,37 @@ async def retry_message(
 
 @router.get(
     "/conversations/{conversation_id}/messages/{message_id}/audio",
-    response_class=FileResponse,
+    response_class=StreamingResponse,
     responses={200: {"content": {"audio/wav": {}, store.UNKNOWN_FORMAT: {}}}, 404: {"model": errors.ErrorAnswer}},
 )
-def play_message(conversation_id: str, message_id: str, person: Identified, conversations: Chats) -> FileResponse:
+def play_message(
+    request: Request, conversation_id: str, message_id: str, person: Identified, conversations: Chats
+) -> Response:
     """Return the recording of a voice message: WAV, or what was uploaded when that could not be read."""
     message = conversations.store.message(person.id, conversation_id, message_id)
-    path = conversations.store.recording(message)
     playable = message.audio_type == store.WAV
-    return FileResponse(
-        path,
-        media_type=message.audio_type,
+    return playback(
+        request,
+        conversations.store.recording(message),
+        media_type=store.WAV if playable else store.UNKNOWN_FORMAT,
         filename=f"{message.id}.wav" if playable else f"{message.id}.bin",
-        # What could not be decoded may be anything, a page with a script too: it is only ever saved.
-        content_disposition_type="inline" if playable else "attachment",
         headers={"Cache-Control": "private, no-cache"},
     )
 
 
 @router.get(
     "/conversations/{conversation_id}/messages/{message_id}/image",
-    response_class=FileResponse,
+    response_class=StreamingResponse,
     responses={404: {"model": errors.ErrorAnswer}},
 )
-def show_picture(conversation_id: str, message_id: str, conversations: Chats, person: Identified) -> FileResponse:
+def show_picture(
+    request: Request, conversation_id: str, message_id: str, conversations: Chats, person: Identified
+) -> Response:
     """Return the picture that a message of the bot's is."""
     message = conversations.store.message(person.id, conversation_id, message_id)
-    path, media_type = conversations.store.picture(message)
-    return FileResponse(path, media_type=media_type, headers={"Cache-Control": "private, max-age=86400, immutable"})
+    picture, media_type = conversations.store.picture(message)
+    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    return playback(request, picture, media_type=media_type, headers=headers)
 
 
 def event_stream(updates: AsyncIterator[store.Message], language: str) -> StreamingResponse:

@@ -14,6 +14,7 @@ from app.api.body import sent_form
 from app.api.chat import REFUSALS, Chats
 from app.api.identity import Identified
 from app.conversation import Conversations
+from app.database import guarded
 from app.errors import RequestInvalid, UploadTooLarge
 from app.hotword_trial import Trial, try_out
 from app.settings import Settings
@@ -126,7 +127,8 @@ def _recording(conversations: Conversations, owner: str, form: FormData, setting
     if not conversation_id or not message_id:
         raise RequestInvalid("Send a file `audio`, or conversation_id and message_id.", field="audio")
     message = conversations.store.message(owner, conversation_id, message_id)
-    return conversations.store.recording(message).read_bytes()
+    with guarded(), conversations.store.recording(message) as recording:
+        return recording.read()
 
 
 def _field(form: FormData, name: str) -> str | None:

@@ -15,12 +15,13 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.responses import FileResponse, StreamingResponse
+from starlette.responses import StreamingResponse
 
 from app import jobs
 from app.api import errors
 from app.api.body import require_room, sent_file
 from app.api.identity import Identified
+from app.api.playback import playback
 from app.api.streams import HEADERS, KEEP_ALIVE
 from app.conversation import Conversations
 from app.errors import FieldInvalid
@@ -201,17 +202,16 @@ def result(
     return Response(WRITERS[form](transcript), media_type=f"{MEDIA_TYPES[form]}; charset=utf-8", headers=headers)
 
 
-@router.get("/{job_id}/audio", response_class=FileResponse, responses=_UNKNOWN)
-def play(job_id: str, transcriptions: Running, person: Identified) -> FileResponse:
+@router.get("/{job_id}/audio", response_class=StreamingResponse, responses=_UNKNOWN)
+def play(request: Request, job_id: str, transcriptions: Running, person: Identified) -> Response:
     """Return the recording: WAV, any part of it by Range; or what was uploaded while that is not decoded."""
     job = transcriptions.jobs.get(person.id, job_id)
     playable = job.audio_type == WAV
-    return FileResponse(
+    return playback(
+        request,
         transcriptions.jobs.recording(job),
         media_type=WAV if playable else UNKNOWN_FORMAT,
         filename=f"{job.id}.wav" if playable else f"{job.id}.bin",
-        # What could not be decoded may be anything, a page with a script too: it is only ever saved.
-        content_disposition_type="inline" if playable else "attachment",
         headers={"Cache-Control": "private, no-cache"},
     )
 

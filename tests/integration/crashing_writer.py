@@ -73,7 +73,7 @@ def lost(data_dir: Path, acknowledged: list[list[str]]) -> list[str]:
     for conversation, message_id, status, number in acknowledged:
         try:
             message = store.message("anna", conversation, message_id)
-            content = store.recording(message).read_bytes()
+            content = store.recording(message).read()
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is a message lost
             wrong.append(f"{message_id} {status}: {error}")
             continue

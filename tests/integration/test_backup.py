@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from app.__main__ import commands
 from app.backup import back_up, restore
 from app.errors import BackupInvalid, DataPresent, StoreUnavailable
+from app.recordings import open_recordings
 from app.store import Store
 from bot import DialogueState, Reply
 
@@ -35,14 +36,14 @@ def test_what_was_backed_up_while_the_app_ran_comes_back(store: Store, tmp_path:
     assert result.output == "1 recordings are back\n"
     other = Store.open(tmp_path / "other")
     assert other.messages("anna", conversation) == store.messages("anna", conversation)
-    assert other.recording(said).read_bytes() == b"RIFF and so on"
+    assert other.recording(said).read() == b"RIFF and so on"
     assert sorted(path.name for path in (tmp_path / "other").iterdir() if "db-" not in path.name) == [
         "audio", "tingshuo.db",
     ]  # fmt: skip
 
 
 def test_nothing_is_written_over(store: Store, tmp_path: Path) -> None:
-    back_up(tmp_path / "data", tmp_path / "backup.tar")
+    back_up(tmp_path / "data", store.recordings, tmp_path / "backup.tar")
     with pytest.raises(DataPresent):
         restore(tmp_path / "backup.tar", tmp_path / "data")
 
@@ -81,7 +82,7 @@ def test_an_archive_that_was_tampered_with_changes_nothing(store: Store, tmp_pat
     for _ in range(20):
         store.start_conversation("anna", GREETING)
     archive = tmp_path / "backup.tar"
-    back_up(tmp_path / "data", archive)
+    back_up(tmp_path / "data", store.recordings, archive)
     harm(archive)
     with pytest.raises(BackupInvalid):
         restore(archive, tmp_path / "other")
@@ -91,5 +92,5 @@ def test_an_archive_that_was_tampered_with_changes_nothing(store: Store, tmp_pat
 
 def test_without_a_database_there_is_nothing_to_back_up(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="no database"):
-        back_up(tmp_path, tmp_path / "backup.tar")
-    assert list(tmp_path.iterdir()) == []
+        back_up(tmp_path, open_recordings(tmp_path), tmp_path / "backup.tar")
+    assert not list(tmp_path.glob("backup*"))

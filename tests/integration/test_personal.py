@@ -21,7 +21,7 @@ from app.personal import PersonalData
 from app.retention import Retention
 from app.settings import Settings
 from app.store import Store
-from bot import DialogueState, Reply
+from bot import DialogueState, Image, Reply
 from tests.integration.client import Chat, InstantRecognizer, Serve, wav
 
 GREETING = Reply(texts=("您好",), state=DialogueState("clinic", "k"))
@@ -41,7 +41,7 @@ def spoken(store: Store, owner: str, content: bytes = b"RIFF") -> str:
 
 
 def files(store: Store) -> int:
-    return len(list(store.recordings.path("").iterdir()))
+    return len(list(store.recordings.kept()))
 
 
 def everything(data_dir: Path) -> bytes:
@@ -107,7 +107,7 @@ def test_recordings_beyond_the_room_of_a_person_are_refused(settings: Settings, 
     assert Chat(chat.client).say(wav())[-1]["role"] == "bot"
 
 
-def test_what_was_not_used_for_long_goes_whole(store: Store) -> None:
+def test_what_was_not_used_for_long_goes_whole(store: Store, tmp_path: Path) -> None:
     old = spoken(store, "anna")
     recent = spoken(store, "anna")
     with store.database.session() as session:
@@ -117,7 +117,7 @@ def test_what_was_not_used_for_long_goes_whole(store: Store) -> None:
     pruned = Retention(store.database, store.recordings, keep_days=30, keep_bytes=0).prune(NOW)
     assert (pruned.conversations, files(store)) == (1, 1)
     assert store.messages("anna", recent)
-    assert old.encode() not in everything(store.recordings.path("").parent)
+    assert old.encode() not in everything(tmp_path / "data")
 
 
 def test_the_oldest_go_first_when_it_is_too_much(store: Store) -> None:
@@ -151,6 +151,20 @@ def test_recordings_that_nothing_names_are_swept_but_not_while_they_may_be_on_th
     assert result.output.endswith("1 recordings that nothing named\n")
     assert (folder / "new").exists()
     assert files(store) == 2
+
+
+def test_a_picture_of_the_bots_is_kept_and_goes_as_a_recording_does(store: Store, tmp_path: Path) -> None:
+    picture = Image(b"\x89PNG", "image/png", "地图")
+    greeting = Reply(texts=(), cards=(picture,), state=DialogueState("clinic", "k"))
+    store.start_conversation("anna", greeting)
+    personal = PersonalData(store.database, store.recordings)
+    assert personal.sweep(NOW + timedelta(days=1)) == 0
+    with (tmp_path / "anna.zip").open("w+b") as archive:
+        personal.export("anna", archive)
+        assert [name for name in zipfile.ZipFile(archive).namelist() if name.startswith("audio/")]
+    assert personal.stored_bytes("anna") == 4
+    personal.forget("anna")
+    assert files(store) == 0
 
 
 def test_the_app_prunes_by_itself(store: Store, settings: Settings, serve: Serve) -> None:
