@@ -80,7 +80,11 @@ def test_the_app_installs_what_it_imports_and_nothing_else() -> None:
     installed = {line.partition("==")[0].lower().replace("_", "-") for line in requirement_lines("requirements.txt")}
     # Found by FastAPI, uvicorn and zoneinfo, which do not bring them; of wetext only the grammar's files are read.
     unnamed = {"python-multipart", "tzdata", "websockets", "wetext"}
-    optional = {line.partition("==")[0].lower() for line in requirement_lines("requirements-tracing.txt")}
+    optional = {
+        line.partition("==")[0].lower()
+        for name in ("requirements-tracing.txt", "requirements-s3.txt")
+        for line in requirement_lines(name)
+    }
     assert imported - optional == installed - unnamed
 
 
