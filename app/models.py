@@ -27,14 +27,11 @@ from asr.engines.onnx_streaming import ChunkSize
 from asr.errors import AsrError, HubUnreachable, ModelError
 from asr.frontend import Samples
 from asr.hotwords import EMPTY
-from asr.hub import Hub, Progress, default_cache, fetch, locate
+from asr.hub import AUTO, AUTO_MODEL, EMBEDDED, Hub, Progress, default_cache, fetch, locate
 from asr.vad import VoiceActivityStream
 
 log = structlog.get_logger(__name__)
 
-AUTO = "auto"
-AUTO_MODEL = "paraformer-zh"
-EMBEDDED = "embedded"
 EMBEDDED_NAME = "paraformer-embedded"
 REMOTE_NAME = "funasr-server"
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0  # seconds before a hub that could not be reached is asked again

@@ -17,6 +17,8 @@ import typer
 from asr.audio import AudioLimits
 from asr.errors import AsrError, HotwordsInvalid, ModelError
 from asr.hotwords import EMPTY, HotwordList, parse_strictly
+from asr.hub import EMBEDDED
+from asr.hub.terminal import wanted_model
 from asr.lm.commands import app as language_commands
 from asr.recognizer import Recognizer, open_recognizer
 from asr.recording import Recording, decode_recording
@@ -60,7 +62,7 @@ def transcribe(
     formats: Annotated[list[Format] | None, typer.Option("--format", help="repeat it for several; txt")] = None,
     output_dir: Annotated[Path | None, typer.Option(help="where NAME.FORMAT goes; else to standard output")] = None,
     hotwords: Annotated[Path | None, typer.Option(help="list of words to expect, one a line", dir_okay=False)] = None,
-    model: Annotated[Path | None, typer.Option(help="model folder; the embedded one", file_okay=False)] = None,
+    model: Annotated[str, typer.Option(help="a folder, a short name (asr.hub list), owner/name, or auto")] = EMBEDDED,
     threads: Annotated[int, typer.Option(help="CPU threads", min=1)] = 1,
     punctuation: Annotated[bool, typer.Option(help="set punctuation marks")] = True,
     itn: Annotated[bool, typer.Option(help="write numbers in digits")] = True,
@@ -75,7 +77,7 @@ def transcribe(
     _check_names(files, output_dir, wanted)
     words = _read_hotwords(hotwords)
     try:
-        recognizer = open_recognizer(model, threads=threads)
+        recognizer = open_recognizer(wanted_model(model), threads=threads)
     except ModelError as error:
         raise _misuse(str(error)) from error
     transcriber = _Transcriber(recognizer, words, Formatting(punctuation=punctuation, itn=itn), split_channels)

@@ -21,7 +21,10 @@ from pypinyin import Style, lazy_pinyin
 
 from asr.audio import Audio, AudioLimits, decode_audio
 from asr.decoding import Tier
+from asr.errors import ModelError
 from asr.hotwords import parse_strictly
+from asr.hub import EMBEDDED
+from asr.hub.terminal import wanted_model
 from asr.manifests import Problem, read_entries
 from asr.recognizer import Recognizer, open_recognizer
 from asr.scoring import Confusions, Errors, count_errors, normalize, substitutions
@@ -168,7 +171,7 @@ def peak_memory_mb() -> float | None:
 def main(
     manifests: Annotated[list[Path], typer.Argument(help="JSON lines or Kaldi folders", exists=True)],
     root: Annotated[Path | None, typer.Option(help="what audio paths are relative to; default: the manifest")] = None,
-    model: Annotated[Path | None, typer.Option(help="model folder; default: the embedded one")] = None,
+    model: Annotated[str, typer.Option(help="a folder, a short name (asr.hub list), owner/name, or auto")] = EMBEDDED,
     threads: Annotated[int, typer.Option(help="CPU threads", min=1)] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, not tables")] = False,
     show_errors: Annotated[bool, typer.Option("--errors", help="print each sentence that has errors")] = False,
@@ -178,7 +181,10 @@ def main(
     tiers: Annotated[list[Tier] | None, typer.Option("--tier", help="only this way for hotwords; repeat it")] = None,
 ) -> None:
     """Measure character error rate, sentence accuracy, speed and memory on manifests; or what hotwords gain."""
-    recognizer = open_recognizer(model, threads=threads)
+    try:
+        recognizer = open_recognizer(wanted_model(model), threads=threads)
+    except ModelError as error:
+        raise typer.BadParameter(str(error)) from error
     if hotwords:
         _hotword_main(recognizer, manifests, root, hotwords, frozenset(tiers or Tier), as_json, show_errors)
         return

@@ -22,6 +22,7 @@ class ModelHub:
         self.models = models
         self.requests: list[tuple[str, str]] = []  # (path of a file or "files", its Range header)
         self.break_after: list[int] = []  # bytes after which the next downloads end, one entry each
+        self.stall_after: list[int] = []  # bytes after which the next downloads hang, one entry each
         self.statuses: list[int] = []  # that the next requests are answered with
         self.wrong_sums: set[str] = set()  # files listed with another SHA-256 than they have
         self.ignores_ranges = False
@@ -106,6 +107,12 @@ def _handler(hub: ModelHub) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if hub.break_after:
                 self.wfile.write(body[: hub.break_after.pop(0)])
+                self.close_connection = True
+                return
+            if hub.stall_after:
+                self.wfile.write(body[: hub.stall_after.pop(0)])
+                self.wfile.flush()
+                time.sleep(3.0)  # longer than the client of a test waits
                 self.close_connection = True
                 return
             step = 2**16 if hub.seconds_a_chunk else max(1, len(body))

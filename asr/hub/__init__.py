@@ -5,9 +5,12 @@ from __future__ import annotations
 from asr.hub.bundle import pack, unpack
 from asr.hub.cache import Progress, default_cache, fetch, locate, verify
 from asr.hub.modelscope import Hub
-from asr.hub.registry import Card, card_of, registry
+from asr.hub.registry import AUTO, AUTO_MODEL, EMBEDDED, Card, card_of, registry
 
 __all__ = [
+    "AUTO",
+    "AUTO_MODEL",
+    "EMBEDDED",
     "Card",
     "Hub",
     "Progress",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
 from asr.errors import AsrError
-from asr.hub import Hub, Progress, default_cache, fetch, locate, pack, registry, unpack, verify
+from asr.hub import Hub, default_cache, locate, pack, registry, unpack, verify
+from asr.hub.terminal import fetch_shown
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, help="Models: list, download, verify, carry.")
 
@@ -59,8 +59,8 @@ def download(
 ) -> None:
     """Download models, going on where an earlier attempt stopped."""
     for name in names:
-        with _sentences(), tqdm(unit="B", unit_scale=True, unit_divisor=1024, desc=name, disable=None) as bar:
-            typer.echo(fetch(name, cache, hub=Hub(url), report=_shown_on(bar)))
+        with _sentences():
+            typer.echo(fetch_shown(name, cache, hub=Hub(url)))
 
 
 @commands.command("verify")
@@ -97,14 +97,6 @@ def unpack_models(
     with _sentences():
         for folder in unpack(source, cache or default_cache()):
             typer.echo(folder)
-
-
-def _shown_on(bar: tqdm[NoReturn]) -> Callable[[Progress], None]:
-    def show(progress: Progress) -> None:
-        bar.total = progress.total
-        bar.update(progress.done - bar.n)
-
-    return show
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from asr.errors import ModelNameUnknown
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 DEFAULT_REVISION = "master"
+AUTO = "auto"  # AUTO_MODEL where it can be had, else the embedded one
+AUTO_MODEL = "paraformer-zh"
+EMBEDDED = "embedded"
 _ID = re.compile(r"(?P<id>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w-][\w./-]*))?")
 
 

@@ -15,7 +15,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from asr.__main__ import app
-from asr.recognizer import open_recognizer
+from asr.hub import AUTO_MODEL, card_of
+from asr.recognizer import EMBEDDED, open_recognizer
+from tests.model_hub import serving
 
 
 @pytest.fixture
@@ -90,6 +92,7 @@ def test_hotwords_are_taken_from_a_list(clip: Path, tmp_path: Path) -> None:
         (("a.wav", "--hotwords", "{}/none.txt"), "No such file"),
         (("a.wav", "--hotwords", "{}/bad.txt"), "Line 1, column"),
         (("a.wav", "--model", "{}"), "config.yaml"),
+        (("a.wav", "--model", "paraformer-xl"), "paraformer-zh-streaming"),
         (("a.wav", "--output-dir", "{}/bad.txt"), "File exists"),
         (("a.wav", "--format", "doc"), "doc"),
         ((), "files"),
@@ -100,6 +103,36 @@ def test_misuse_is_told_before_anything_is_done(arguments: tuple[str, ...], said
     done = run(*(argument.format(tmp_path) for argument in arguments))
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+def test_a_model_is_fetched_by_its_name_and_only_once(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = EMBEDDED / "paraformer"
+    files = {path.name: path.read_bytes() for path in embedded.iterdir()} | {"am.mvn": b"<Nnet>"}
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "none"))
+    monkeypatch.setenv("TINGSHUO_MODEL_CACHE", str(tmp_path / "models"))
+    with serving({card_of(AUTO_MODEL).id: files}) as hub:
+        monkeypatch.setenv("TINGSHUO_HUB_URL", hub.url)
+        assert run(clip, "--model", AUTO_MODEL).stdout.startswith("我叫")
+        asked = len(hub.requests)
+        assert asked
+        assert run(clip, "--model", "auto").stdout.startswith("我叫")
+        assert len(hub.requests) == asked
+
+
+def test_where_the_hub_cannot_be_reached_only_auto_takes_another_model(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "none"))
+    monkeypatch.setenv("TINGSHUO_MODEL_CACHE", str(tmp_path / "models"))
+    monkeypatch.setenv("TINGSHUO_HUB_URL", "http://127.0.0.1:9")  # nobody listens there
+    any_way = run(clip, "--model", "auto")
+    assert any_way.stdout.startswith("我叫")
+    assert "The embedded model is used" in any_way.stderr
+    refused = run(clip, "--model", "paraformer-zh")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "cannot be reached" in refused.stderr
 
 
 def test_the_ends_of_a_call_can_be_kept_apart(clip: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import pytest
 
 from app.factory import build
 from app.settings import Settings
-from asr.hub import registry
+from asr.audio import decode_audio
+from asr.engines import EngineOptions, open_engine
+from asr.hub import Hub, fetch, registry, verify
 from tests.integration.client import Chat, Serve
 from tests.model_hub import ModelHub, serving
 
@@ -94,6 +96,20 @@ def test_without_a_network_the_embedded_model_stays_and_says_why(wanting: Settin
     assert nowhere not in str(found)
     assert started.get("/ready").status_code == 200
     assert Chat(started).say(CLIP.read_bytes())[-1]["role"] == "bot"
+
+
+def test_torch_weights_are_exported_as_they_come_and_recognise(
+    tiny_model: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "modelscope"))
+    published = {path.name: path.read_bytes() for path in tiny_model("paraformer").iterdir() if path.suffix != ".onnx"}
+    card = registry()["paraformer-zh-small"]
+    with serving({card.id: published}) as server:
+        folder = fetch(card.name, tmp_path / "models", hub=Hub(server.url))
+    assert verify(folder) == []
+    assert (folder / "model_quant.onnx").is_file()
+    (heard,) = open_engine(folder, EngineOptions(device="cpu")).listen([decode_audio(CLIP.read_bytes()).samples])
+    assert len(heard.posteriors.log_probs) > 3
 
 
 def test_a_model_that_cannot_be_opened_leaves_the_embedded_one(wanting: Settings, hub: ModelHub, serve: Serve) -> None:

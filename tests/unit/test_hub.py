@@ -111,6 +111,16 @@ def test_a_broken_connection_is_taken_up_where_it_broke(server: ModelHub, cache:
     assert server.downloads("model_quant.onnx") == ["", "bytes=100000-", "bytes=300000-"]
 
 
+def test_a_connection_that_hangs_is_given_up_and_taken_up_again(
+    server: ModelHub, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asr.hub.modelscope._TIMEOUT", 0.3)
+    server.stall_after = [3]
+    folder = fetch(NAME, cache, hub=quick(server))
+    assert server.downloads("config.yaml") == ["", "bytes=3-"]
+    assert verify(folder) == []
+
+
 def test_a_download_that_was_given_up_goes_on_the_next_time(server: ModelHub, cache: Path) -> None:
     class LeftError(Exception):
         pass
