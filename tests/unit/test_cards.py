@@ -32,8 +32,9 @@ def test_a_table_becomes_a_message_of_its_own_after_the_texts(store: Store) -> N
 
 def test_a_picture_is_kept_as_a_file_and_given_out_under_the_message(store: Store) -> None:
     conversation, said = store.start_conversation("me", Reply(texts=(), state=STATE, cards=(PICTURE,)))
-    path, media_type = store.picture(said[0])
-    assert (path.read_bytes(), media_type) == (PICTURE.data, "image/png")
+    file, media_type = store.picture(said[0])
+    with file:
+        assert (file.read(), media_type) == (PICTURE.data, "image/png")
     shown = Message.of(said[0], "zh")
     assert shown.image_url == f"api/conversations/{conversation}/messages/{said[0].id}/image"
     assert "file" not in shown.model_dump_json()
@@ -47,7 +48,8 @@ def test_a_message_that_is_no_picture_has_none(store: Store) -> None:
 
 def test_a_picture_that_is_gone_from_the_disk_is_missed(store: Store) -> None:
     _, said = store.start_conversation("me", Reply(texts=(), state=STATE, cards=(PICTURE,)))
-    store.picture(said[0])[0].unlink()
+    (name,) = (kept.name for kept in store.recordings.kept())
+    store.recordings.remove(name)
     with pytest.raises(RecordingMissing):
         store.picture(said[0])
 
