@@ -101,8 +101,7 @@ Heard = dict[tuple[str, bool], list[tuple[str, bool]]]
 @pytest.fixture(scope="module")
 def heard_by_funasr_python(url: str, wav: Path) -> Heard:
     """Texts, each with whether it was final, by mode and whether hotwords and ITN were asked for."""
-    if not FUNASR_PYTHON.is_dir():
-        pytest.skip("funasr-python is not there; scripts/test installs it")
+    assert FUNASR_PYTHON.is_dir(), "funasr-python is not there; scripts/test installs it"
     cases = [(mode, asked) for mode in MODES for asked in (True, False)]
     settings: list[dict[str, Any]] = [
         {"mode": mode, "enable_itn": asked, "hotwords": {WRONG: 100} if asked else {}} for mode, asked in cases

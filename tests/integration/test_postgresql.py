@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -25,31 +26,29 @@ from app.store import Store
 from tests.integration.client import Chat, InstantRecognizer, Serve, wav
 
 
-def _program(name: str) -> str | None:
-    return next((str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), shutil.which(name))
+def _program(name: str) -> str:
+    """Where Debian keeps it, else where the shell finds it."""
+    found = next((str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), shutil.which(name))
+    assert found, f"{name} of PostgreSQL is not installed; scripts/test does that"
+    return found
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A fresh server; gives the URL of its databases, without a name."""
-    initdb, postgres = _program("initdb"), _program("postgres")
-    if not initdb or not postgres:
-        pytest.skip("PostgreSQL is not installed; scripts/test does that")
     # It refuses to run as root, and the path of a socket has room for 100 characters.
-    user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    user: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder:
         if user:
             shutil.chown(folder, "postgres", "postgres")
-        data = f"{folder}/data"
-        subprocess.run(
-            [initdb, "-D", data, "-U", "tingshuo", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"],
-            check=True, stdout=subprocess.DEVNULL, **user,  # type: ignore[arg-type]
-        )  # fmt: skip
-        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
-        with subprocess.Popen([postgres, "-D", data, *options], stderr=subprocess.PIPE, text=True, **user) as process:  # type: ignore[call-overload]
-            assert any("ready to accept connections" in line for line in process.stderr)
-            yield f"postgresql+psycopg://tingshuo@/NAME?host={folder}"
-            process.terminate()
+        control = [_program("pg_ctl"), "-D", f"{folder}/data", "-w", "-s"]
+        create = "-U tingshuo --auth=trust --no-sync -E UTF8 --locale=C"
+        subprocess.run([*control, "initdb", "-o", create], check=True, stdout=subprocess.DEVNULL, **user)
+        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+        subprocess.run([*control, "start", "-l", f"{folder}/log", "-o", options], check=True, **user)
+        yield f"postgresql+psycopg://tingshuo@/NAME?host={folder}"
+        # At once: a connection that is still open, as after a failed test, must not hold up the others.
+        subprocess.run([*control, "stop", "-m", "immediate"], check=True, **user)
 
 
 @pytest.fixture
