@@ -20,6 +20,7 @@ from asr.transcript import join_texts
 
 MODES = ("offline", "online", "2pass")
 LARGEST_CHUNK = 50  # 3 s
+FURTHEST_BACK = 20  # chunks
 _PCM = ("pcm", "")
 
 
@@ -89,7 +90,9 @@ def _settings(message: dict[str, Any], before: Asked) -> Asked:
             raise _invalid("audio_fs", rate, f"a number of Hz from {LOWEST_RATE} to {HIGHEST_RATE}")
         found["sample_rate"] = number
     if (sizes := message.get("chunk_size")) is not None:
-        found["chunk"] = _chunk(sizes)
+        found["chunk"] = replace(_chunk(sizes), decoder_back=before.chunk.decoder_back)
+    if (back := message.get("decoder_chunk_look_back")) is not None:
+        found["chunk"] = replace(found.get("chunk", before.chunk), decoder_back=_look_back(back))
     if (itn := message.get("itn")) is not None:
         found["itn"] = itn not in (False, 0, "false", "False", "0")
     for name in ("hotwords", "hotword"):
@@ -108,6 +111,16 @@ def _chunk(sizes: object) -> ChunkSize:
         return ChunkSize(back, new, ahead)
     except (TypeError, ValueError) as error:
         raise _invalid("chunk_size", sizes, f"three numbers of 60 ms up to {LARGEST_CHUNK}, as [5, 10, 5]") from error
+
+
+def _look_back(chunks: object) -> int:
+    try:
+        number = int(chunks)  # type: ignore[call-overload]
+    except (TypeError, ValueError) as error:
+        raise _invalid("decoder_chunk_look_back", chunks, f"a number of chunks up to {FURTHEST_BACK}") from error
+    if number > FURTHEST_BACK:
+        raise _invalid("decoder_chunk_look_back", chunks, f"a number of chunks up to {FURTHEST_BACK}")
+    return max(0, number)  # -1 is nothing to FunASR's decoder too
 
 
 def _invalid(field: str, value: object, expected: str) -> FieldInvalid:

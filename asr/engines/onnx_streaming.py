@@ -32,16 +32,19 @@ class ChunkSize:
     """Frames (60 ms each) that the encoder sees at once: some it saw before, new ones, and of those some in advance.
 
     FunASR's protocol calls it `chunk_size` and writes [5, 10, 5]: of every 600 ms the last 300 ms are only looked
-    ahead at, and decided on with the next chunk.
+    ahead at, and decided on with the next chunk. `decoder_back` is its `decoder_chunk_look_back`: how many chunks
+    that were decoded before the decoder attends to again. Its `encoder_chunk_look_back` has no place here: the
+    exporter leaves the caches of the encoder's attention out of the file, and what it sees of the past is `back`.
     """
 
     back: int = 5
     new: int = 10
     ahead: int = 5
+    decoder_back: int = 0
 
     def __post_init__(self) -> None:
         """Check the sizes; raises ValueError."""
-        if self.back < 0 or self.ahead < 0 or self.new < 1:
+        if self.back < 0 or self.ahead < 0 or self.new < 1 or self.decoder_back < 0:
             raise ValueError(f"chunks of {self.back}, {self.new} and {self.ahead} frames cannot be")
 
 
@@ -124,6 +127,7 @@ class ParaformerStream:
             for name, shape in model.decoder.shapes.items()
             if name.startswith("in_cache_")
         }
+        self._decoded = np.zeros((1, 0, model.width), dtype=np.float32)  # what the decoder sees again
         self._last_fire = 0.0
         self._samples = 0
 
@@ -176,10 +180,13 @@ class ParaformerStream:
         return Posteriors(self._decode(encoded, embedded), times)
 
     def _decode(self, encoded: dict[str, np.ndarray], embedded: Array) -> Array:
+        seen = np.concatenate([self._decoded, encoded["enc"]], axis=1)
+        if kept := self._chunk.decoder_back * self._chunk.new:
+            self._decoded = seen[:, -kept:]
         found = self._model.decoder.run(
             {
-                "enc": encoded["enc"],
-                "enc_len": encoded["enc_len"],
+                "enc": seen,
+                "enc_len": encoded["enc_len"] + seen.shape[1] - encoded["enc"].shape[1],
                 "acoustic_embeds": embedded[None],
                 "acoustic_embeds_len": np.array([len(embedded)]),
                 **self._caches,

@@ -220,6 +220,8 @@ def test_other_rates_are_taken(opened: Callable[..., ClientConnection], pcm: byt
         ('{"chunk_size": [5, 10]}', "field_invalid"),
         ('{"chunk_size": "5,many,5"}', "field_invalid"),
         ('{"chunk_size": [5, 1000000, 5]}', "field_invalid"),
+        ('{"decoder_chunk_look_back": "far"}', "field_invalid"),
+        ('{"decoder_chunk_look_back": 1000}', "field_invalid"),
     ],
 )
 def test_a_message_that_is_wrong_is_answered_and_the_connection_goes_on(

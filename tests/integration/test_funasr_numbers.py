@@ -14,7 +14,7 @@ import torch
 
 from asr.audio import decode_audio
 from asr.engines.onnx_engine import OnnxEngine
-from asr.engines.onnx_streaming import StreamingParaformer
+from asr.engines.onnx_streaming import ChunkSize, StreamingParaformer
 from asr.engines.torch_engine import TorchEngine
 from asr.folder import ModelFolder
 from asr.frontend import open_frontend
@@ -143,7 +143,9 @@ def test_the_torch_engine_in_batches(tiny_model: Tiny, samples: np.ndarray, kind
             assert (heard.alone is None) == (not hotwords or kind in ("paraformer", "bicif"))
 
 
-def streamed_by_funasr(folder: Path, samples: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+def streamed_by_funasr(
+    folder: Path, samples: np.ndarray, monkeypatch: pytest.MonkeyPatch, *, decoder_back: int = 0
+) -> np.ndarray:
     """Log-probabilities (N, V) of FunASR's streaming inference, chunk by chunk."""
     auto = reference(folder)
     found = []
@@ -156,7 +158,8 @@ def streamed_by_funasr(folder: Path, samples: np.ndarray, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(auto.model, "cal_decoder_with_predictor_chunk", recorded)
     cache: dict[str, Any] = {}
-    options = {"cache": cache, "chunk_size": [5, 10, 5], "encoder_chunk_look_back": 0, "decoder_chunk_look_back": 0}
+    back = {"encoder_chunk_look_back": 0, "decoder_chunk_look_back": decoder_back}
+    options = {"cache": cache, "chunk_size": [5, 10, 5], **back}
     for begin in range(0, len(samples), 9600):
         auto.generate(samples[begin : begin + 9600], is_final=begin + 9600 >= len(samples), **options)
     return np.concatenate(found)
@@ -175,6 +178,20 @@ def test_streamed_posteriors(
     scores = np.concatenate([piece.log_probs for piece in found])
     assert len(scores) == len(expected) > 20
     assert np.abs(scores - expected).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("decoder_back", [1, 3])
+def test_streamed_posteriors_when_the_decoder_looks_back(
+    tiny_model: Tiny, samples: np.ndarray, monkeypatch: pytest.MonkeyPatch, decoder_back: int
+) -> None:
+    expected = streamed_by_funasr(tiny_model("streaming"), samples, monkeypatch, decoder_back=decoder_back)
+    model = StreamingParaformer(tiny_model("streaming"))
+    scores = {}
+    for back in (0, decoder_back):
+        stream = model.stream(ChunkSize(decoder_back=back))
+        scores[back] = np.concatenate([stream.accept(samples).log_probs, stream.finish().log_probs])
+    assert np.abs(scores[decoder_back] - expected).max() <= TOLERANCE
+    assert np.abs(scores[0] - expected).max() > TOLERANCE
 
 
 def test_features(tiny_model: Tiny, samples: np.ndarray) -> None:
