@@ -56,7 +56,7 @@ class HotwordSettings:
     """
 
     bonus: float = 2.0
-    usual: float = 5.0
+    usual: float = 7.0
     beam: BeamSettings = field(default_factory=BeamSettings)
     phonetic: PhoneticSettings = field(default_factory=PhoneticSettings)
 
@@ -209,7 +209,7 @@ class _Ready:
         self._index = sounds.unit_index
         self._by_word = {hotword.word: hotword for hotword in hotwords}
         self._scorer = HotwordScorer(list(_patterns(hotwords, sounds.unit_index, settings)))
-        self._crowding = crowding(len(hotwords))
+        self._count = len(hotwords)
         self._phonetic = PhoneticWords(hotwords, sounds, settings.phonetic)
         self._aliases = exact_aliases(hotwords)
         self._longest_alias = max(map(len, self._aliases), default=0)
@@ -248,7 +248,7 @@ class _Ready:
             rows = [posteriors.log_probs[ranked[place].row] for place in changed]
             lost = sum(row[line.units[place]] - row[chosen[place]] for row, place in zip(rows, changed, strict=True))
             price = self._settings.usual * SHORT / len(span) * float(line.usual[changed].sum())
-            if bonus * len(span) - self._crowding < lost + price:
+            if bonus * len(span) - crowding(self._count, len(span)) < lost + price:
                 continue
             tokens = []
             for place in span:
@@ -289,7 +289,7 @@ def _patterns(hotwords: HotwordList, index: Mapping[str, int], settings: Hotword
         units = spell(hotword.word, index)
         if units is not None:
             earned = settings.bonus * len(units) * hotword.weight / DEFAULT_WEIGHT
-            earned -= crowding(len(hotwords))
+            earned -= crowding(len(hotwords), len(units))
             if earned > 0:
                 yield Pattern(hotword.word, units, earned)
 

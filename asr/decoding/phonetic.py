@@ -22,15 +22,17 @@ from asr.posteriors import Array
 _FLOOR = 1e-6  # of a probability
 SHORT = 2  # characters of the hotwords that the price of usual words is given for
 _SMALL = 100  # words; what a list of this size is given was chosen on the hotword set
+_CROWDING = 3.0  # chosen there too, with lists of 1,000 and 5,000
 
 
-def crowding(words: int, strength: float = 1.0) -> float:
-    """Return what a word of a list pays for the list's length, in nats: 0 up to 100 words, then log(words / 100).
+def crowding(words: int, length: int) -> float:
+    """Return what a word of `length` units pays for the length of its list, in nats: 0 up to 100 words.
 
-    The more words there are, the likelier it is that one of them sounds like what was said by mere chance; with all
-    words equally likely beforehand, each has 1 / words of the probability.
+    The more words there are, the likelier it is that one of them sounds like what was said by mere chance: with all
+    words equally likely beforehand, each has 1 / words of the probability. That goes for words of two units above all;
+    with each further one there are many times fewer things that sound like it.
     """
-    return strength * math.log(max(1.0, words / _SMALL))
+    return _CROWDING * math.log(max(1.0, words / _SMALL)) * (SHORT / max(SHORT, length)) ** 3
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class PhoneticSettings:
 
     near: float = 0.3
     price: float = 2.0
-    usual: float = 6.0
-    bonus: float = 2.75
-    threshold: float = 0.25
+    usual: float = 8.0
+    bonus: float = 3.5
+    threshold: float = 0.2
     sure: float = 0.96
 
 
@@ -114,7 +116,7 @@ class PhoneticWords:
         """Spell every word and alias in syllables; those with a character that has none are found by no sound."""
         self._table = table
         self._settings = settings
-        self._crowding = crowding(len(hotwords))
+        self._count = len(hotwords)
         cells: dict[tuple[int, int], int] = {}
         forms: dict[int, list[tuple[str, list[int], float]]] = {}
         for hotword in hotwords:
@@ -171,7 +173,7 @@ class PhoneticWords:
         if places <= 0:
             return []
         heard = np.zeros((places, len(forms.words)), dtype=np.float32)
-        gained = heard + settings.bonus * length * forms.weights - self._crowding
+        gained = heard + settings.bonus * length * forms.weights - crowding(self._count, length)
         for step in range(length):
             heard += sounds[step : step + places, forms.cells[:, step]]
             gained += gains[step : step + places, forms.cells[:, step]]

@@ -146,7 +146,8 @@ def test_a_word_of_a_long_list_has_to_be_heard_better() -> None:
     others = "\n".join(f"{chr(0x4E00 + number)}{chr(0x6200 + number)}" for number in range(4900))
     assert text_of(posteriors, "进境") == "进境"
     assert text_of(posteriors, f"进境\n{others}") == "进静"
-    assert crowding(100) == 0.0 < crowding(1000) < crowding(5000)
+    assert crowding(100, 2) == 0.0 < crowding(1000, 2) < crowding(5000, 2)
+    assert crowding(5000, 4) < crowding(5000, 3) < crowding(5000, 2)
 
 
 @pytest.mark.parametrize("tiers", [LATTICE, PHONETIC])
