@@ -100,9 +100,9 @@ class RunningModel:
         """Begin to find the speech of live audio."""
         return self._recognizer().stream(end_silence=end_silence)
 
-    def drafts(self, chunk: ChunkSize | None = None) -> StreamDrafts | None:
+    def drafts(self, chunk: ChunkSize | None = None, *, punctuation: bool = True) -> StreamDrafts | None:
         """Draft a stretch with the model that runs now."""
-        return self._recognizer().drafts(chunk)
+        return self._recognizer().drafts(chunk, punctuation=punctuation)
 
     def recognise(
         self,

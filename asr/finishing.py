@@ -27,6 +27,11 @@ class Finisher:
         self._punctuator = punctuator
         self._normalizer = normalizer
 
+    @property
+    def realtime(self) -> Punctuator | None:
+        """The punctuation model, if it is one that can set marks while somebody speaks."""
+        return self._punctuator if self._punctuator is not None and self._punctuator.realtime else None
+
     def finish(
         self,
         segment: Segment,

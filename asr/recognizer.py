@@ -24,6 +24,7 @@ from asr.vad import SpeechSpan, VoiceActivityDetector, VoiceActivityStream, open
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 LANGUAGE_FILE = "language.npz"
+STREAMING, PUNCTUATION = "streaming", "punctuation"  # folders that a model's folder may hold
 
 _MAX_SEGMENT = 10.0  # seconds; the embedded model learned from short sentences, and errs more on longer ones
 _MIN_CONFIDENCE = 0.15  # mean over a segment; noise mostly gets no tokens at all, and the odd one was below this
@@ -53,6 +54,7 @@ class Recognizer:
         min_confidence: float = _MIN_CONFIDENCE,
         hotword_settings: HotwordSettings | None = None,
         language: NgramModel | None = None,
+        streaming: StreamingParaformer | None = None,
     ) -> None:
         """Put the parts together; `open_recognizer` loads them from folders.
 
@@ -63,11 +65,13 @@ class Recognizer:
             min_confidence: a segment whose tokens' mean confidence is below this is taken for noise and left out.
             hotword_settings: how hotwords are weighed; None is what was chosen on the hotword set.
             language: which words are likely; None leaves the choice of every character to the engine alone.
+            streaming: drafts what is being said; None is the engine, which hears it again where it does not stream.
         """
         self._vad = vad
         self._engine = engine
         self._finisher = finisher
         self._min_confidence = min_confidence
+        self._streaming = engine if isinstance(engine, StreamingParaformer) else streaming
         self._hotword_settings = hotword_settings
         self._speaking = self._prepare(language)
 
@@ -201,15 +205,17 @@ class Recognizer:
             options = replace(options, max_end_silence=max(end_silence, options.speech_offset + options.lookahead))
         return self._vad.stream(max_seconds=self._max_segment, options=options)
 
-    def drafts(self, chunk: ChunkSize | None = None) -> StreamDrafts | None:
+    def drafts(self, chunk: ChunkSize | None = None, *, punctuation: bool = True) -> StreamDrafts | None:
         """Begin to draft one stretch of live speech; None for a model that can only hear all of it again each time.
 
         Args:
             chunk: how much a streaming model hears at once, and looks back and ahead; None is FunASR's [5, 10, 5].
+            punctuation: whether marks are wanted; only a realtime punctuation model sets them before the end.
         """
-        if isinstance(self._engine, StreamingParaformer):
-            return StreamDrafts(self._engine.stream(chunk), self._engine.units)
-        return None
+        if self._streaming is None:
+            return None
+        punctuator = self._finisher.realtime if self._finisher and punctuation else None
+        return StreamDrafts(self._streaming.stream(chunk), self._streaming.units, punctuator)
 
     @property
     def _max_segment(self) -> float:
@@ -283,9 +289,10 @@ def open_recognizer(
 
     Args:
         model_dir: folder of a model, as `asr.engines.open_engine` takes it; None is the embedded one, with its
-            language model. A folder may hold one too, as `language.npz`.
+            language model. A folder may hold one too, as `language.npz`, and in folders of their own a Paraformer that
+            streams (`streaming`), which drafts live speech, and a CT-Transformer (`punctuation`).
         vad_dir: folder of an FSMN-VAD; None is the embedded one.
-        punctuation_dir: folder of a CT-Transformer; None is the embedded one.
+        punctuation_dir: folder of a CT-Transformer; None is the model's own, else the embedded one.
         threads: CPU threads used for one recording.
         engine: how the model is run, threads included; None is what suits the folder's files, with `threads`.
 
@@ -298,11 +305,15 @@ def open_recognizer(
     options = engine or EngineOptions(threads=threads)
     embedded = model_dir is None and options.kind != "remote"
     language = EMBEDDED / "language" / LANGUAGE_FILE if embedded else (model_dir or Path()) / LANGUAGE_FILE
+    own_punctuation, streaming = ((model_dir or Path()) / name for name in (PUNCTUATION, STREAMING))
+    if punctuation_dir is None and model_dir and own_punctuation.is_dir():
+        punctuation_dir = own_punctuation
     return Recognizer(
         open_vad(vad_dir or EMBEDDED / "vad"),  # one thread: it is too small to gain by more
         open_engine(model_dir or EMBEDDED / "paraformer", options),
         language=open_language_model(language) if embedded or (model_dir and language.is_file()) else None,
         finisher=open_finisher(punctuation_dir or EMBEDDED / "punctuation"),
+        streaming=StreamingParaformer(streaming) if model_dir and streaming.is_dir() else None,
     )
 
 

@@ -55,7 +55,7 @@ class LiveRecognizer(Protocol):
         """Begin to find the speech of live audio; see `asr.Recognizer.stream`."""
         ...
 
-    def drafts(self, chunk: ChunkSize | None = None) -> StreamDrafts | None:
+    def drafts(self, chunk: ChunkSize | None = None, *, punctuation: bool = ...) -> StreamDrafts | None:
         """Begin to draft a stretch with a model that streams; see `asr.Recognizer.drafts`."""
         ...
 
@@ -92,7 +92,7 @@ class SessionOptions:
         chunk: how much a streaming model hears at once; others draft by hearing the stretch again.
         hotwords: words to expect, in drafts and finals.
         tiers: the ways in which they may get into the text.
-        formatting: of the finals; drafts are as spoken.
+        formatting: of the finals; drafts are as spoken, with marks where a realtime punctuation model sets them.
     """
 
     sample_rate: int = SAMPLE_RATE
@@ -252,7 +252,9 @@ class Session:
 
     def _guess(self, stretch: Stretch) -> str:
         if self._drafts_of != stretch.number:
-            self._drafts, self._drafts_of, self._fed = self._recognizer.drafts(self.options.chunk), stretch.number, 0
+            marks = self.options.formatting.punctuation
+            self._drafts = self._recognizer.drafts(self.options.chunk, punctuation=marks)
+            self._drafts_of, self._fed = stretch.number, 0
         if self._drafts is None:
             segment = self._recognise(stretch, PLAIN)
             return segment.text if segment else ""

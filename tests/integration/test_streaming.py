@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -177,6 +178,36 @@ def test_a_model_that_streams_hears_every_sample_of_a_draft_once(
         # Random weights often have two characters that are as likely: the last digit may decide.
         same = sum(one == other for one, other in zip(whole, draft.text, strict=False))
         assert same >= 0.8 * len(draft.text) > 0
+
+
+@pytest.fixture(scope="module")
+def two_models(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model for finals, and in it one for drafts and one for marks that are set meanwhile."""
+    folder = tmp_path_factory.mktemp("two") / "model"
+    folder.mkdir()
+    for file in tiny_model("paraformer").iterdir():
+        (folder / file.name).symlink_to(file)
+    (folder / "streaming").symlink_to(tiny_model("streaming"))
+    (folder / "punctuation").symlink_to(tiny_model("streaming_punctuation"))
+    return folder
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["marks", "words alone"])
+def test_a_model_folder_may_hold_models_for_drafts(two_models: Path, speech: np.ndarray, marked: bool) -> None:
+    recognizer = open_recognizer(two_models)
+    drafts = recognizer.drafts(punctuation=marked)
+    plain = open_recognizer(two_models / "streaming").drafts(punctuation=False)
+    assert drafts
+    assert plain
+    pieces = [speech[begin : begin + 6_400] for begin in range(0, len(speech), 6_400)]
+    texts = [(drafts.accept(piece), plain.accept(piece)) for piece in pieces]
+
+    assert recognizer.model_name == "Paraformer"
+    assert len(texts[-1][1]) > 10
+    for (before, _), (after, words) in pairwise(texts):
+        assert after.startswith(before)
+        assert re.sub("[，。？、]", "", after) == words
+    assert (texts[-1][0] != texts[-1][1]) == marked
 
 
 def test_an_odd_byte_at_the_end_is_noticed_and_left_out(recognizer: Recognizer, speech: np.ndarray) -> None:
