@@ -74,6 +74,7 @@ ROUTERS: tuple[tuple[APIRouter, str], ...] = (
     (live.router, "chat"),
     (hotwords.router, "hotwords"),
     (hotword_trial.router, "hotwords"),
+    (corrections.message_router, "chat"),
     (corrections.router, "hotwords"),
     (openai.router, "transcribe"),
     (transcribe.router, "transcribe"),

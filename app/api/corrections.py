@@ -23,6 +23,10 @@ CHUNK = 2**16
 IN_MEMORY = 2**22  # bytes of an export; more goes to a temporary file
 
 router = APIRouter(prefix="/api", tags=["corrections"], responses=REFUSALS, route_class=bounded_route(MAX_JSON_BYTES))
+# To put right what one has said oneself is part of chatting; what becomes of the list of hotwords is not.
+message_router = APIRouter(
+    prefix="/api", tags=["corrections"], responses=REFUSALS, route_class=bounded_route(MAX_JSON_BYTES)
+)
 
 
 class Candidate(BaseModel):
@@ -57,7 +61,7 @@ class Acceptance(BaseModel):
     entry: Entry | None = None
 
 
-@router.post("/conversations/{conversation_id}/messages/{message_id}/correction", responses=STREAM)
+@message_router.post("/conversations/{conversation_id}/messages/{message_id}/correction", responses=STREAM)
 async def correct_message(
     conversation_id: str,
     message_id: str,

@@ -149,6 +149,16 @@ def test_a_key_does_what_its_scopes_say(settings: Settings, start: Start) -> Non
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "scope_missing")
 
 
+def test_who_chats_may_correct_what_was_heard_but_not_the_hotwords(settings: Settings, start: Start) -> None:
+    client = start()
+    key = command(settings, "keys", "add", "chatter", "--scope", "chat")
+    headers = {"Authorization": f"Bearer {key}"}
+    path = f"/api/conversations/{client.post('/api/conversations', headers=headers).json()['id']}/messages"
+    answer = client.post(f"{path}/unknown/correction", json={"text": "我要挂号"}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "message_unknown")
+    assert client.get("/api/hotwords/candidates", headers=headers).status_code == 403
+
+
 @pytest.mark.parametrize("key", ["nonsense", "ts-00000000-" + "a" * 43, "ts-é", "a" * 5000])
 def test_a_wrong_key_is_refused_where_there_are_right_ones(settings: Settings, start: Start, key: str) -> None:
     client = start(users="")
