@@ -101,6 +101,7 @@ class Recognizer:
             min_confidence=self._min_confidence,
             hotword_settings=self._hotword_settings,
             language=language,
+            streaming=self._streaming,
         )
 
     def _prepare(self, language: NgramModel | None) -> _Speaking:

@@ -210,6 +210,11 @@ def test_a_model_folder_may_hold_models_for_drafts(two_models: Path, speech: np.
     assert (texts[-1][0] != texts[-1][1]) == marked
 
 
+def test_drafts_stay_with_their_model_when_the_language_model_changes(two_models: Path) -> None:
+    other = open_recognizer(two_models).with_language(None)
+    assert other.drafts() is not None
+
+
 def test_an_odd_byte_at_the_end_is_noticed_and_left_out(recognizer: Recognizer, speech: np.ndarray) -> None:
     session = Session(recognizer)
     even = Session(recognizer)
