@@ -16,6 +16,9 @@ from app.backup import restore as restore_backup
 from app.credentials import ApiKeys
 from app.database import Database, database_url, open_database, utc_now
 from app.errors import AppError, StoreUnavailable
+from app.lm.broker import work_when_woken
+from app.lm.service import open_workplace
+from app.lm.worker import work_until_told
 from app.named_recordings import move, wrong
 from app.passwords import hash_password
 from app.people import USER_SCOPES
@@ -127,6 +130,20 @@ def forget(person: str, yes: Annotated[bool, typer.Option("--yes", help="Do not 
         typer.confirm(f"Delete all conversations, recordings, hotwords, keys and logins of {person}?", abort=True)
     with _store() as store:
         typer.echo(f"{PersonalData(store.database, store.recordings).forget(person)} records deleted")
+
+
+@commands.command()
+def language_worker(
+    workers: Annotated[int, typer.Option(min=1, help="How many trainings to work on at the same time.")] = 1,
+) -> None:
+    """Work on trainings of language models, beside the app or on another machine with its database and data folder."""
+    settings = Settings()
+    with _database() as database:
+        place = open_workplace(settings, database)
+        if settings.lm_broker:
+            work_when_woken(settings.lm_broker, place, workers)
+        else:
+            work_until_told(place, workers)
 
 
 @commands.command()

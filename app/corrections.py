@@ -60,6 +60,15 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """What was said, as a recogniser should have written it, and the recording of it, which is so long."""
+
+    said: str
+    recording: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Corrected:
     """A message after its correction (`answering` when it is to be answered again), and the answers taken back."""
 
@@ -176,6 +185,14 @@ class Corrections:
                 .where(ConversationRecord.owner == owner, col(Message.heard).is_not(None))
             )
             return session.exec(corrected).one()
+
+    def spoken(self, owner: str) -> list[Spoken]:
+        """Return what the owner has put right, the oldest first; messages whose recording is gone are left out."""
+        return [
+            Spoken(one.said, path, one.message.seconds or 0.0)
+            for one in self._corrections(owner)
+            if one.said and (path := self._recording(one.message)) is not None
+        ]
 
     def export(self, owner: str, manifest: Manifest, target: IO[bytes]) -> int:
         """Write the owner's corrections as a zip: `manifest.jsonl`, and the recordings it names below `audio/`.

@@ -26,6 +26,8 @@ from app.api import (
     hotword_trial,
     hotwords,
     live,
+    lm,
+    lm_check,
     me,
     model,
     openai,
@@ -36,6 +38,7 @@ from app.api.gate import Gate
 from app.api.identity import needs
 from app.api.protection import Protection
 from app.conversation import Conversations
+from app.corrections import Corrections
 from app.database import utc_now
 from app.errors import AppError
 from app.funasr_port import funasr_port
@@ -44,6 +47,9 @@ from app.lanes import Lanes
 from app.limits import Limits
 from app.listening import Listening
 from app.live_metrics import LiveCollector
+from app.lm.broker import open_broker
+from app.lm.service import LanguageModels
+from app.lm.worker import Commands
 from app.metrics import Metrics
 from app.models import RunningModel
 from app.personal import PersonalData
@@ -55,6 +61,7 @@ from app.store import Clock, Store
 from app.transcriber import Transcriber
 from app.transcriptions import Transcriptions
 from asr import AudioLimits
+from asr.lm.job import step_command
 from asr.streaming import Session
 from bot import Backend, BotError, open_dialogues
 
@@ -76,6 +83,8 @@ ROUTERS: tuple[tuple[APIRouter, str], ...] = (
     (hotword_trial.router, "hotwords"),
     (corrections.message_router, "chat"),
     (corrections.router, "hotwords"),
+    (lm.router, "admin"),
+    (lm_check.router, "admin"),
     (openai.router, "transcribe"),
     (transcribe.router, "transcribe"),
     (funasr.router, "transcribe"),
@@ -99,6 +108,7 @@ def build(
     dialogue: Dialogue | None = None,
     clock: Clock | None = None,
     page: Page | None = gradio_page,
+    training: Commands = step_command,
 ) -> FastAPI:
     """Return the app: its API, its static files and its page.
 
@@ -108,6 +118,7 @@ def build(
         dialogue: what answers; None opens all domains, first the one that `settings` name, when the app starts.
         clock: gives the present time with its zone, to the messages and to the bot; None is the real one.
         page: mounts the page at /; None leaves it out.
+        training: gives the commands that train language models, step by step.
 
     Nothing is opened before the app starts. Then StoreUnavailable or a DomainError ends it; a ModelError does not,
     for typed messages need no model: /ready tells of it, and so does every voice message.
@@ -128,6 +139,7 @@ def build(
                 store.recordings.sweep_drafts()
                 log.info("store open", messages_interrupted=store.fail_interrupted(), jobs=jobs.fail_interrupted())
             presence.settle()
+            app.state.language_models = _language_models(settings, store, heard_by, training)
             app.state.transcriptions = Transcriptions(jobs, transcriber)
             app.state.listening = Listening(
                 partial(Session, heard_by),
@@ -171,6 +183,7 @@ def build(
         finally:
             await conversations.close(settings.shutdown_timeout)
             await app.state.transcriptions.close()
+            await run_in_threadpool(app.state.language_models.close)
             app.state.transcriber.close()
             await run_in_threadpool(app.state.model.close)
             lanes.close()
@@ -240,6 +253,20 @@ def _transcriber(settings: Settings, recognizer: Recognizer, account: Limits) ->
         capacity=settings.max_files,
         account=account.account,
     )
+
+
+def _language_models(settings: Settings, store: Store, model: RunningModel, commands: Commands) -> LanguageModels:
+    models = LanguageModels(
+        settings,
+        store.database,
+        Corrections(store.database, store.recordings),
+        model.use_language,
+        lambda: model.folder,
+        wake=open_broker(settings.lm_broker),
+        commands=commands,
+    )
+    models.open()
+    return models
 
 
 def _open_dialogue(settings: Settings, store: Store, clock: Clock | None) -> Dialogue:

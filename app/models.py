@@ -28,6 +28,8 @@ from asr.errors import AsrError, HubUnreachable, ModelError
 from asr.frontend import Samples
 from asr.hotwords import EMPTY
 from asr.hub import AUTO, AUTO_MODEL, EMBEDDED, Hub, Progress, default_cache, fetch, locate
+from asr.lm import NgramModel
+from asr.recognizer import Recognizer as OfflineRecognizer
 from asr.vad import VoiceActivityStream
 
 log = structlog.get_logger(__name__)
@@ -60,6 +62,11 @@ class RunningModel:
         self._cache = settings.model_cache or default_cache()
         self._current = recognizer
         self._given = recognizer is not None
+        self._switching = threading.Lock()
+        self._published: NgramModel | None = None
+        self._own: NgramModel | None = None  # the language model that came with the acoustic one
+        self.folder: Path | None = None
+        """The folder of the acoustic model; None for the embedded one."""
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -95,6 +102,23 @@ class RunningModel:
     ) -> Iterator[Segment]:
         """Yield what is said in `audio`; raises what the recogniser raises."""
         return self._recognizer().segments(audio, hotwords, formatting=formatting)
+
+    def use_language(self, language: NgramModel | None) -> None:
+        """Recognise with another language model from the next utterance on; None is the acoustic model's own.
+
+        It stays in use when the acoustic model changes. A remote engine has a language model of its own.
+        """
+        with self._switching:
+            self._published = language
+            if isinstance(self._current, OfflineRecognizer):
+                self._current.use_language(language or self._own)
+
+    def with_language(self, language: NgramModel | None) -> Recognizer:
+        """Return the recogniser with another language model, to try it; None is the acoustic model's own."""
+        recognizer = self._recognizer()
+        if not isinstance(recognizer, OfflineRecognizer):
+            return recognizer
+        return recognizer.with_language(language or self._own)
 
     def stream(self, *, end_silence: float | None = None) -> VoiceActivityStream:
         """Begin to find the speech of live audio."""
@@ -146,7 +170,12 @@ class RunningModel:
         options = _engine(self._settings)
         if reason != "chosen":  # the embedded model has one engine, whatever is set for the one that is wanted
             options = replace(options, kind="auto")
-        self._current = open_recognizer(folder, engine=options)
+        recognizer = open_recognizer(folder, engine=options)
+        with self._switching:
+            self._own, self.folder = recognizer.language, folder
+            if self._published is not None:
+                recognizer.use_language(self._published)
+            self._current = recognizer
         self.name, self.reason, self.error, self.progress = name, reason, None, None
         log.info("model open", model=name, reason=reason)
 

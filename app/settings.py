@@ -145,6 +145,36 @@ class Settings(BaseSettings):
     """How much all recordings may take together before the oldest conversations go, in bytes; 0 is any amount."""
     min_free_bytes: int = Field(default=200 * 2**20, ge=0)
     """How much room the disk must have for /ready to say that all is well, in bytes."""
+    lm_workers: int = Field(default=1, ge=0, le=16)
+    """How many trainings of language models this process works on; 0 leaves them to others."""
+    lm_jobs_at_once: int = Field(default=1, ge=1, le=64)
+    """How many trainings may run at the same time, in all processes together."""
+    lm_max_jobs: int = Field(default=100, ge=1, le=10_000)
+    """How many trainings may be unfinished before new ones are told to come later."""
+    lm_max_corpus_bytes: int = Field(default=32 * 2**20, ge=1)
+    """The largest request for a training taken, in bytes: its sentences."""
+    lm_memory_bytes: int = Field(default=4 * 2**30, ge=2**28)
+    """How much memory one step of a training may use, in bytes."""
+    lm_step_seconds: float = Field(default=1800.0, gt=0)
+    """How long one step of a training may take, in seconds."""
+    lm_lease_seconds: float = Field(default=30.0, gt=0)
+    """After how many seconds of silence a worker is taken for dead, and its training goes on elsewhere."""
+    lm_cer_tolerance: float = Field(default=0.003, ge=0)
+    """By how much the character error rate of the check set may rise before a new model is refused; 0.003 is 0.3 %."""
+    lm_perplexity_tolerance: float = Field(default=1.0, gt=0)
+    """How many times the perplexity of before the held-out sentences may have before a new model is refused."""
+    lm_callback_origins: frozenset[str] = frozenset()
+    """Origins that are told how a training ended when it asks for that, as JSON: ["https://ops.example.org"]."""
+    lm_callback_secret: str = Field(default="", repr=False)
+    """The secret that callbacks are signed with, by HMAC-SHA256."""
+    lm_broker: str = Field(default="", repr=False, pattern="^(amqps?://.+)?$")
+    """A RabbitMQ server, as amqp://user:password@host, that wakes workers of trainings on other machines."""
+    lm_source: str = Field(default="", pattern="^(https?://.+)?$")
+    """Another Tingshuo whose published language models this one takes over and uses."""
+    lm_source_key: str = Field(default="", repr=False)
+    """A key of that server's with the scope admin."""
+    lm_poll_seconds: float = Field(default=5.0, gt=0)
+    """How often each process looks whether another language model was published, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe messages that are logged."""
     log_json: bool = False
@@ -167,6 +197,8 @@ class Settings(BaseSettings):
         networks.validate_python(sorted(self.trusted_proxies))
         if (self.bot_backend != "builtin") != bool(self.bot_url):
             raise ValueError("bot_backend and bot_url belong together: set both or neither")
+        if self.lm_callback_origins and not self.lm_callback_secret:
+            raise ValueError("lm_callback_origins needs lm_callback_secret: nobody could tell who calls")
         if self.user_header and not self.trusted_proxies:
             raise ValueError("user_header needs trusted_proxies: otherwise anybody could send it")
         return self

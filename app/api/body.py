@@ -78,8 +78,8 @@ def _upload(request: Request, max_bytes: int, overhead: int) -> Request:
     return bounded(request, max_bytes, overhead)
 
 
-def bounded_route(max_bytes: int) -> type[APIRoute]:
-    """Return the class for routes whose JSON bodies have at most `max_bytes` and arrive in time.
+def bounded_route(max_bytes: int | Callable[[Settings], int]) -> type[APIRoute]:
+    """Return the class for routes whose JSON bodies arrive in time and have at most `max_bytes`, or what settings say.
 
     FastAPI reads a body whole before it asks anybody: a router with this `route_class` bounds it before that.
     """
@@ -89,8 +89,9 @@ def bounded_route(max_bytes: int) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def read_within_bounds(request: Request) -> Response:
-                request = bounded(request, max_bytes)
-                await _in_time(request.body(), request.app.state.settings.upload_timeout)
+                settings: Settings = request.app.state.settings
+                request = bounded(request, max_bytes if isinstance(max_bytes, int) else max_bytes(settings))
+                await _in_time(request.body(), settings.upload_timeout)
                 return await handle(request)
 
             return read_within_bounds
@@ -136,8 +137,10 @@ async def sent_file(request: Request, field: str, settings: Settings) -> AsyncIt
 
 
 @asynccontextmanager
-async def sent_form(request: Request, settings: Settings, max_field_bytes: int) -> AsyncIterator[FormData]:
-    """Read a form with a recording or without; its file lives as long as the context.
+async def sent_form(
+    request: Request, settings: Settings, max_field_bytes: int, *, max_files: int = 1
+) -> AsyncIterator[FormData]:
+    """Read a form with a recording, several, or none; its files live as long as the context.
 
     Raises UploadTooLarge, UploadTimeout; HTTPException 415 for another kind of body.
     """
@@ -145,7 +148,7 @@ async def sent_form(request: Request, settings: Settings, max_field_bytes: int) 
         raise HTTPException(415)
     request = _upload(request, settings.max_upload_bytes, MULTIPART_OVERHEAD + max_field_bytes)
     try:
-        reading = request.form(max_files=1, max_fields=8, max_part_size=max_field_bytes)
+        reading = request.form(max_files=max_files, max_fields=max_files + 8, max_part_size=max_field_bytes)
         yield await _in_time(reading, settings.upload_timeout)
     finally:
         await request.close()

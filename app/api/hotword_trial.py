@@ -95,7 +95,7 @@ async def try_list(request: Request, person: Identified, conversations: Chats) -
     settings: Settings = request.app.state.settings
     async with sent_form(request, settings, MAX_FIELD_BYTES) as form:
         hotwords = await run_in_threadpool(_hotwords, conversations, person.id, form)
-        data = await run_in_threadpool(_recording, conversations, person.id, form, settings)
+        data = await run_in_threadpool(recording_sent, conversations, person.id, form, settings)
 
     limits = replace(conversations.limits, max_seconds=min(MAX_SECONDS, conversations.limits.max_seconds))
 
@@ -116,7 +116,8 @@ def _hotwords(conversations: Conversations, owner: str, form: FormData) -> Hotwo
     return conversations.hotwords(owner, conversation_id)
 
 
-def _recording(conversations: Conversations, owner: str, form: FormData, settings: Settings) -> bytes:
+def recording_sent(conversations: Conversations, owner: str, form: FormData, settings: Settings) -> bytes:
+    """Return the recording that a form has in `audio`, or that of the voice message that it names."""
     upload = form.get("audio")
     if isinstance(upload, UploadFile):
         data = upload.file.read(settings.max_upload_bytes + 1)

@@ -82,7 +82,7 @@ def test_the_app_installs_what_it_imports_and_nothing_else() -> None:
     unnamed = {"python-multipart", "tzdata", "websockets", "wetext"}
     optional = {
         line.partition("==")[0].lower()
-        for name in ("requirements-tracing.txt", "requirements-s3.txt")
+        for name in ("requirements-tracing.txt", "requirements-s3.txt", "requirements-celery.txt")
         for line in requirement_lines(name)
     }
     assert imported - optional == installed - unnamed
