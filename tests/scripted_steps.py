@@ -6,6 +6,7 @@ The line is `STEP: ACTION` for one step; all other steps, and all of another lin
 that takes time, for the tests of killed workers run it some hundred times.
 """
 
+# ruff: noqa: PTH -- pathlib takes longer to import than most steps here to run
 import json
 import os
 import sys

@@ -134,7 +134,7 @@ class LanguageModels:
         """Take a training, and say whether it is new or was submitted before under the same key.
 
         Raises FollowsAnother, SubmissionKeyReused, LanguageJobsFull, CallbackForbidden, CheckSetUnknown, FieldInvalid,
-        DomainMissing, StoreUnavailable; then nothing was kept.
+        DomainUnknown, StoreUnavailable; then nothing was kept.
         """
         self._require_own()
         if key is not None and (earlier := self.jobs.submitted(owner, key, fingerprint)) is not None:

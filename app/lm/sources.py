@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.corrections import Spoken
-from app.errors import FieldInvalid
+from app.errors import DomainUnknown, FieldInvalid
 from asr.lm.corpus import Source
 from asr.lm.job import JobSpec, write_job
-from bot import load_domain
+from bot import DomainMissing, load_domain
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Weight = Annotated[int, Field(ge=1, le=100)]
@@ -77,7 +77,7 @@ class SourceFile:
 
 
 def expand(sources: Sequence[AnySource], corrections: Sequence[Spoken]) -> list[SourceFile]:
-    """Return the sources with the bot's domains and the corrections written out; raises DomainMissing, FieldInvalid."""
+    """Return the sources with the bot's domains and the corrections written out; raises DomainUnknown, FieldInvalid."""
     files = [file for source in sources for file in _files(source, corrections)]
     names: Counter[str] = Counter()
     for number, file in enumerate(files):
@@ -142,7 +142,10 @@ def _grammar(lists: Mapping[str, Sequence[str]]) -> str:
 
 def _domain_files(source: DomainSource) -> Iterator[SourceFile]:
     """Write what users are expected to say: the examples, with the words of every slot that has a list of them."""
-    domain = load_domain(source.domain)
+    try:
+        domain = load_domain(source.domain)
+    except DomainMissing as error:
+        raise DomainUnknown("There is no domain of this name.", domain=source.domain) from error
     lists = {
         name: [word for value in slot.values for word in (value.value, *value.synonyms) if not _SPECIAL & set(word)]
         for name, slot in domain.slots.items()

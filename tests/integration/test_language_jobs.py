@@ -31,7 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(data: Path) -> Iterator[httpx.Client]:
     """A server whose trainings go as their corpus says."""
-    settings = Settings(data_dir=data, lm_poll_seconds=0.2, lm_lease_seconds=5.0, lm_step_seconds=4.0,
+    settings = Settings(data_dir=data, lm_poll_seconds=0.2, lm_lease_seconds=5.0, lm_step_seconds=2.0,
                         lm_memory_bytes=2**28, lm_max_corpus_bytes=50_000)  # fmt: skip
     commands = scripted(tiny_model(data / "tiny.npz"))
     client, stop = start_server(build(settings, recognizer=InstantRecognizer(), page=None, training=commands))
@@ -124,7 +124,7 @@ def test_a_step_that_breaks_ends_its_job_and_leaves_what_runs(
 
 
 def test_what_a_step_says_is_kept_in_bounds_and_without_control_characters(client: httpx.Client) -> None:
-    job = ended(client, submit(client, "prepare: shout 3000"))
+    job = ended(client, submit(client, "prepare: shout 500"))
     assert job["status"] == "published"
     assert len(job["log"]) <= 16 * 2**10
     assert "\x1b" not in job["log"]
@@ -178,7 +178,7 @@ def test_the_same_submission_is_taken_once(client: httpx.Client) -> None:
         (wanted(order=9), 422, "invalid_request"),
         (wanted(other=1), 422, "invalid_request"),
         (wanted(sources=[{"kind": "domain", "domain": "../../etc/passwd"}]), 422, "invalid_request"),
-        (wanted(sources=[{"kind": "domain", "domain": "nowhere"}]), 404, "domain_missing"),
+        (wanted(sources=[{"kind": "domain", "domain": "nowhere"}]), 404, "domain_unknown"),
         (wanted(sources=[{"kind": "template", "text": "{a}", "lists": {"a": ["b | c"]}}]), 422, "field_invalid"),
         (wanted(check_set="../versions"), 404, "lm_check_set_unknown"),
         (wanted(check_set="corrections"), 404, "lm_check_set_unknown"),
