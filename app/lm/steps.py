@@ -62,8 +62,8 @@ class _Output:
         self.log = f"{self.log}{printable.rstrip()}\n"[-MAX_LOG:]
 
 
-def run_step(command: Sequence[str], folder: Path, limits: StepLimits, log: str, beat: Beat) -> bool:
-    """Run `command` in `folder`; return False when `beat` asked it to stop, and then it is gone.
+def run_step(command: Sequence[str], limits: StepLimits, log: str, beat: Beat) -> bool:
+    """Run `command`; return False when `beat` asked it to stop, and then it is gone.
 
     `log` is what earlier steps said. Each line of output is a line of the log, unless it is a JSON object: then it
     has `progress`, a `message` for the log, or the `error` (a code, with `message` and `details`) that ends it.

@@ -138,7 +138,7 @@ class Worker:
         if job.step == "check":
             self._compare_with_current(folder)
         command = self._place.commands(job.step, folder)
-        return run_step(command, folder, self._place.limits, f"{job.log}── {job.step}\n", beat)
+        return run_step(command, self._place.limits, f"{job.log}── {job.step}\n", beat)
 
     def _compare_with_current(self, folder: Path) -> None:
         """Have the model compared with what runs now, which may be another than when the job was submitted."""
