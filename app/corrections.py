@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import IO
+from typing import IO, BinaryIO
 
 from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, Session, SQLModel, col, delete, func, select
@@ -61,10 +61,10 @@ class Correction:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What was said, as a recogniser should have written it, and the recording of it, which is so long."""
+    """What was said, as a recogniser should have written it, and the name of its recording, which is so long."""
 
     said: str
-    recording: Path
+    recording: str
     seconds: float
 
 
@@ -187,12 +187,16 @@ class Corrections:
             return session.exec(corrected).one()
 
     def spoken(self, owner: str) -> list[Spoken]:
-        """Return what the owner has put right, the oldest first; messages whose recording is gone are left out."""
+        """Return what the owner has put right in voice messages, the oldest first."""
         return [
-            Spoken(one.said, path, one.message.seconds or 0.0)
+            Spoken(one.said, one.message.audio_name, one.message.seconds or 0.0)
             for one in self._corrections(owner)
-            if one.said and (path := self._recording(one.message)) is not None
+            if one.said and one.message.audio_name and one.message.audio_type == WAV
         ]
+
+    def open(self, spoken: Spoken) -> BinaryIO:
+        """Return the recording of what was said; raises FileNotFoundError when it is gone."""
+        return self._recordings.open(spoken.recording)
 
     def export(self, owner: str, manifest: Manifest, target: IO[bytes]) -> int:
         """Write the owner's corrections as a zip: `manifest.jsonl`, and the recordings it names below `audio/`.

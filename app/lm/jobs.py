@@ -89,6 +89,10 @@ class Submission:
     callback_url: str | None = None
 
 
+class _Lost(Exception):
+    """Somebody else took the job between a look and a grasp; there may be another one."""
+
+
 class TrainingJobs:
     """The jobs of one database; safe to share between threads and processes. Every method raises StoreUnavailable.
 
@@ -203,6 +207,8 @@ class TrainingJobs:
             try:
                 with self._database.session() as session:
                     taken = self._take_over(session, worker) or self._take_queued(session, worker)
+            except _Lost:
+                continue
             except StoreUnavailable as error:
                 if isinstance(error.__cause__, IntegrityError):
                     continue  # somebody else took the slot in the same moment
@@ -306,8 +312,10 @@ class TrainingJobs:
     def _take_over(self, session: Session, worker: str) -> TrainingJob | None:
         oldest = select(TrainingJob).where(self._abandoned()).order_by(col(TrainingJob.lease_until)).limit(1)
         job = session.exec(oldest).first()
-        if job is None or not _changed(session, job.id, [self._abandoned()], self._lease_of(worker, job.attempts)):
+        if job is None:
             return None
+        if not _changed(session, job.id, [self._abandoned()], self._lease_of(worker, job.attempts)):
+            raise _Lost
         session.refresh(job)
         return job
 
@@ -319,8 +327,10 @@ class TrainingJobs:
         queued = TrainingJob.status == "queued"
         job = session.exec(select(TrainingJob).where(queued).order_by(col(TrainingJob.created_at)).limit(1)).first()
         values = {"status": "running", "slot": free, "started_at": self._clock()} | self._lease_of(worker, 0)
-        if job is None or not _changed(session, job.id, [queued], values):
+        if job is None:
             return None
+        if not _changed(session, job.id, [queued], values):
+            raise _Lost
         session.refresh(job)
         return job
 

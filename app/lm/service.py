@@ -218,7 +218,7 @@ class LanguageModels:
             if training.check_set == CORRECTIONS:
                 if not spoken:
                     raise CheckSetUnknown("Nothing was corrected yet.")
-                manifest = write_clips(clips, spoken)
+                manifest = write_clips(clips, self._corrections, spoken)
             else:
                 manifest = self.check_sets.manifest(owner, training.check_set)
             write_files(

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.corrections import Spoken
+from app.corrections import Corrections, Spoken
 from app.errors import DomainUnknown, FieldInvalid
 from asr.lm.corpus import Source
 from asr.lm.job import JobSpec, write_job
@@ -107,13 +107,21 @@ def write_files(folder: Path, files: Sequence[SourceFile], spec: Mapping[str, An
         raise
 
 
-def write_clips(folder: Path, clips: Sequence[Spoken]) -> Path:
-    """Copy corrected recordings into a folder, for they may be deleted meanwhile; return their manifest."""
+def write_clips(folder: Path, corrections: Corrections, clips: Sequence[Spoken]) -> Path:
+    """Copy corrected recordings into a folder, for they may be deleted meanwhile; return their manifest.
+
+    Those that are gone already are left out. Raises OSError, StoreUnavailable.
+    """
     folder.mkdir(parents=True, mode=0o700)
     lines = []
     for number, clip in enumerate(clips[-MAX_CLIPS:]):
         name = f"{number:03}.wav"
-        shutil.copyfile(clip.recording, folder / name)
+        try:
+            recording = corrections.open(clip)
+        except FileNotFoundError:
+            continue
+        with recording, (folder / name).open("xb") as file:
+            shutil.copyfileobj(recording, file)
         lines.append(json.dumps({"id": name, "audio_filepath": name, "text": clip.said}, ensure_ascii=False))
     manifest = folder / "manifest.jsonl"
     manifest.write_text("".join(f"{line}\n" for line in lines), "utf-8")

@@ -25,7 +25,7 @@ from app.lm.broker import open_broker
 from app.lm.jobs import TrainingJob
 from app.lm.service import LanguageModels, Training
 from app.lm.sources import TextSource
-from app.recordings import Recordings
+from app.recordings import FolderRecordings
 from app.settings import Settings
 from tests.integration.trainings import scripted, tiny_model
 
@@ -141,7 +141,7 @@ def database(settings: Settings) -> Iterator[Database]:
 def models_of(
     settings: Settings, database: Database, wake: Callable[[int], None] | None, model: Path
 ) -> LanguageModels:
-    corrections = Corrections(database, Recordings(settings.data_dir / "audio"))
+    corrections = Corrections(database, FolderRecordings(settings.data_dir / "audio"))
     return LanguageModels(
         settings, database, corrections, lambda _: None, lambda: None, wake=wake, commands=scripted(model)
     )
