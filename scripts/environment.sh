@@ -221,3 +221,12 @@ ensure_postgresql() {
     command -v postgres >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null && return
     install_system "The tests of another database need PostgreSQL" postgresql
 }
+
+# --- the message broker tests' needs -------------------------------------------------------------
+
+# The app itself needs no broker: without one its own process works on the trainings of language
+# models. The tests start a broker of their own; the service that Debian's package brings is not used.
+ensure_rabbitmq() {
+    [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && return
+    install_system "The tests of workers on other machines need RabbitMQ" rabbitmq-server
+}
