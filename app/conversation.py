@@ -192,7 +192,8 @@ class Conversations:
 
         Args:
             owner: whose lists hold.
-            conversation_id: of `owner`'s, whose choice of lists holds and whose bot's words may be among them.
+            conversation_id: of `owner`'s, whose choice of lists holds and whose bot's words may be among them: those
+                that may come next, given what the bot has asked.
             lists: ids of lists in the place of the conversation's choice.
             request: words that came with the request itself; they have the last word.
 
@@ -200,7 +201,7 @@ class Conversations:
         """
 
         def lexicon() -> HotwordList:
-            return self.lexicon(owner, conversation_id).hotwords if conversation_id else EMPTY
+            return self._expected(owner, conversation_id) if conversation_id else EMPTY
 
         return self.hotword_lists.in_use(owner, conversation_id, lists=lists, lexicon=lexicon, request=request)
 
@@ -211,6 +212,12 @@ class Conversations:
         # Not what is expected next: a list does not change under the eyes of who looks at it.
         words = parse(list(self._dialogue.lexicon(DialogueState(state.domain, state.key)))).hotwords
         return KeptList(LEXICON, "", words.serialize(), words.digest, read_only=True)
+
+    def _expected(self, owner: str, conversation_id: str) -> HotwordList:
+        """Return those of the bot's words that may come next: they narrow with what it has asked."""
+        self.store.require_conversation(owner, conversation_id)
+        state = DialogueState.from_dict(self.store.state(conversation_id))
+        return parse(list(self._dialogue.lexicon(state))).hotwords
 
     @property
     def vocabulary(self) -> frozenset[str] | None:

@@ -195,10 +195,10 @@ class HotwordLists:
     # Use
 
     def chosen(self, conversation_id: str) -> list[str]:
-        """Return the ids of the lists that a conversation uses beside the global one."""
+        """Return the ids of the lists a conversation uses beside the global one: its bot's words until it chose."""
         with self._database.session() as session:
             record = session.get(ConversationHotwordsRecord, conversation_id)
-            return list(record.list_ids) if record else []
+            return list(record.list_ids) if record else [LEXICON]
 
     def choose(self, owner: str, conversation_id: str, list_ids: Sequence[str]) -> list[str]:
         """Have a conversation use these lists, in this order; raises HotwordListUnknown."""

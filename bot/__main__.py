@@ -103,22 +103,25 @@ def test(
 def evaluate(
     domain: DomainName,
     dialogues: Annotated[Path | None, typer.Argument(help="Test dialogues to hold besides the sampled ones.")] = None,
-    sampled: Annotated[int, typer.Option(help="How many dialogues to make from the domain's examples.")] = 200,
+    sampled: Annotated[int, typer.Option(help="How many dialogues to make from the domain's examples.")] = 40,
     seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="So many seeds, from that one on, are held.")] = 1,
     words: Annotated[int, typer.Option(help="The size of the lexicon that turns are timed with.")] = 5000,
 ) -> None:
     """Measure task success and slot values under recognition errors, and the time that a turn takes."""
     loaded = _load(domain)
     try:
-        rows = list(measure(loaded, dialogues, sampled=sampled, seed=seed))
+        rows = list(measure(loaded, dialogues, sampled=sampled, seeds=range(seed, seed + seeds)))
     except BotError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    typer.echo(f"{loaded.name}: {rows[0].dialogues} dialogues, seed {seed}\n\n{table(rows)}")
+    drawn = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
+    typer.echo(f"{loaded.name}: {rows[0].dialogues} dialogues, {drawn}\n\n{table(rows)}")
     if dialogues is not None:
         scores = score_slots(loaded, dialogues, seed=seed)
         if scores[0].values:  # dialogues that are all misheard have no clean text to be held against
-            typer.echo(f"\n{slot_table(scores)}")
+            by_spelling = score_slots(loaded, dialogues, seed=seed, phonetic=False)
+            typer.echo(f"\n{slot_table(scores, by_spelling)}")
         time = measure_time(loaded, read_scripts(dialogues), words, seed)
         typer.echo(
             f"\nWith {time.words} words: loaded in {time.load:.2f} s, a turn takes {1000 * time.median:.1f} ms, "

@@ -23,13 +23,17 @@ RATES = (0.0, 0.05, 0.10, 0.20)
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: how `dialogues` went at `rate` character errors."""
+    """One line of the table: how `dialogues` went at `rate` character errors, over all seeds.
+
+    `lowest` is the share of dialogues, 0 to 1, that succeeded with the seed that was hardest on them.
+    """
 
     rate: float
     phonetic: bool
     dialogues: int
     succeeded: int
     extra_turns: float
+    lowest: float
 
     @property
     def success(self) -> float:
@@ -38,53 +42,78 @@ class Row:
 
 
 def evaluate(
-    domain: Domain, scripts: Path | None, *, sampled: int, seed: int, rates: Sequence[float] = RATES
+    domain: Domain, scripts: Path | None, *, sampled: int, seeds: Sequence[int], rates: Sequence[float] = RATES
 ) -> Iterator[Row]:
-    """Yield a row for every rate, with and without phonetic matching; the same seed gives the same rows.
+    """Yield a row for every rate, with and without phonetic matching; the same seeds give the same rows.
 
     `scripts` is a file or folder of test dialogues (None for none), `sampled` how many more are made from the
-    domain's examples. Extra turns are counted against the same dialogue on clean text, over those that succeeded.
-    Raises DomainMissing or DomainInvalid when the test dialogues cannot be read.
+    domain's examples for each seed. Extra turns are counted against the same dialogue on clean text, over those that
+    succeeded. Raises DomainMissing or DomainInvalid when the test dialogues cannot be read.
     """
-    random = Random(seed)
-    plans = [plan for plan in _scripted(domain, scripts, random) if plan]
-    plans += [sample_plan(domain, number, random) for number in range(sampled)]
-    wanted = [plan for plan, outcome in clean_goals(plans, partial(_dialogue, domain, True)) if outcome.frame]
-    lost = len(plans) - len(wanted)  # not done even on clean text: a failure at every rate
+    held = [_Held(domain, scripts, sampled, seed) for seed in seeds]
     for rate in rates:
         for phonetic in (True, False):
-            outcomes = [_hold(plan, domain, rate, f"{seed} {rate} {plan.name}", phonetic) for plan in wanted]
-            yield _row(rate, phonetic, wanted, outcomes, lost)
+            yield _row(rate, phonetic, [(one, one.outcomes(rate, phonetic=phonetic)) for one in held])
+
+
+class _Held:
+    """The dialogues of one seed, whose wants are known from clean text."""
+
+    def __init__(self, domain: Domain, scripts: Path | None, sampled: int, seed: int) -> None:
+        self._domain, self._seed = domain, seed
+        random = Random(seed)
+        open_dialogue = partial(_dialogue, domain, True)
+        plans = [plan for plan in _scripted(domain, scripts, random) if plan]
+        plans += [sample_plan(domain, number, random, open_dialogue) for number in range(sampled)]
+        self.wanted = [plan for plan, outcome in clean_goals(plans, open_dialogue) if outcome.frame]
+        self.dialogues = len(plans)  # what is not done even on clean text is a failure at every rate
+
+    def outcomes(self, rate: float, *, phonetic: bool) -> list[Outcome]:
+        return [self._hold(plan, rate, phonetic) for plan in self.wanted]
+
+    def _hold(self, plan: Plan, rate: float, phonetic: bool) -> Outcome:
+        random = Random(f"{self._seed} {rate} {plan.name}")
+        return converse(plan, _dialogue(self._domain, phonetic), lambda text: garble(text, rate, random))
 
 
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as a Markdown table."""
     lines = [
-        "| character errors | success | extra turns | success without phonetic matching | extra turns |",
-        "|---:|---:|---:|---:|---:|",
+        "| character errors | success | lowest seed | extra turns | success without phonetic matching | extra turns |",
+        "|---:|---:|---:|---:|---:|---:|",
     ]
     for rate in dict.fromkeys(row.rate for row in rows):
-        cells = [f"{rate:.0%}"]
-        for phonetic in (True, False):
-            row = next(row for row in rows if (row.rate, row.phonetic) == (rate, phonetic))
-            cells += [f"{row.success:.1%}", f"{row.extra_turns:.2f}"]
-        lines.append(f"| {' | '.join(cells)} |")
+        by_sound, by_spelling = (
+            next(row for row in rows if (row.rate, row.phonetic) == (rate, phonetic)) for phonetic in (True, False)
+        )
+        lines.append(
+            f"| {rate:.0%} | {by_sound.success:.1%} | {by_sound.lowest:.1%} | {by_sound.extra_turns:.2f} "
+            f"| {by_spelling.success:.1%} | {by_spelling.extra_turns:.2f} |"
+        )
     return "\n".join(lines)
 
 
-def slot_table(scores: Sequence[SlotScore]) -> str:
-    """Return the slot scores as a Markdown table."""
-    lines = ["| character errors | slot values | precision | recall | F1 |", "|---:|---:|---:|---:|---:|"]
-    lines += [f"| {s.rate:.0%} | {s.values} | {s.precision:.1%} | {s.recall:.1%} | {s.f1:.1%} |" for s in scores]
+def slot_table(scores: Sequence[SlotScore], by_spelling: Sequence[SlotScore]) -> str:
+    """Return the slot scores as a Markdown table, beside those `by_spelling` alone at the same rates."""
+    lines = [
+        "| character errors | slot values | precision | recall | F1 | F1 without phonetic matching |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {s.rate:.0%} | {s.values} | {s.precision:.1%} | {s.recall:.1%} | {s.f1:.1%} | {other.f1:.1%} |"
+        for s, other in zip(scores, by_spelling, strict=True)
+    ]
     return "\n".join(lines)
 
 
-def score_slots(domain: Domain, scripts: Path, *, seed: int, rates: Sequence[float] = RATES) -> list[SlotScore]:
+def score_slots(
+    domain: Domain, scripts: Path, *, seed: int, rates: Sequence[float] = RATES, phonetic: bool = True
+) -> list[SlotScore]:
     """Return how many of the values said in the test dialogues are understood, at every rate of errors.
 
     Raises DomainMissing or DomainInvalid when the test dialogues cannot be read.
     """
-    dialogue = _dialogue(domain, True)
+    dialogue = _dialogue(domain, phonetic)
     return list(slot_scores(domain, read_scripts(scripts), lambda: dialogue, rates=rates, seed=seed))
 
 
@@ -93,19 +122,19 @@ def _scripted(domain: Domain, scripts: Path | None, random: Random) -> Iterator[
         yield plan_from_script(play(script, domain), domain, random)
 
 
-def _hold(plan: Plan, domain: Domain, rate: float, seed: str, phonetic: bool) -> Outcome:
-    random = Random(seed)
-    return converse(plan, _dialogue(domain, phonetic), lambda text: garble(text, rate, random))
-
-
-def _row(rate: float, phonetic: bool, plans: Sequence[Plan], outcomes: Sequence[Outcome], lost: int) -> Row:
-    extra = [outcome.turns - plan.length for plan, outcome in zip(plans, outcomes, strict=True) if outcome.success]
+def _row(rate: float, phonetic: bool, held: Sequence[tuple[_Held, Sequence[Outcome]]]) -> Row:
+    done = [
+        [outcome.turns - plan.length for plan, outcome in zip(one.wanted, outcomes, strict=True) if outcome.success]
+        for one, outcomes in held
+    ]
+    extra = [turns for one in done for turns in one]
     return Row(
         rate=rate,
         phonetic=phonetic,
-        dialogues=len(plans) + lost,
+        dialogues=sum(one.dialogues for one, _ in held),
         succeeded=len(extra),
         extra_turns=sum(extra) / len(extra) if extra else 0.0,
+        lowest=min((len(turns) / one.dialogues for (one, _), turns in zip(held, done, strict=True)), default=0.0),
     )
 
 

@@ -15,9 +15,9 @@ LONGEST = 20
 def lexicon(domain: Domain, state: DialogueState) -> tuple[str, ...]:
     """Return the words to expect in `state`, the likeliest first.
 
-    While a slot is asked for (or a value of it confirmed) these are its own words, before a summary the names of the
-    slots that may be wrong, and otherwise all that the domain knows. Words of one character are left out: they are
-    as likely a part of something else.
+    While a slot is asked for (or a value of it confirmed) these are its own words, before the next entry of a list
+    those of all its slots, before a summary the names of the slots that may be wrong, and otherwise all that the
+    domain knows. Words of one character are left out: they are as likely a part of something else.
     """
     return tuple(dict.fromkeys(word for word in _words(domain, state) if _is_word(word)))
 
@@ -28,6 +28,9 @@ def _words(domain: Domain, state: DialogueState) -> Iterable[str]:
         return _everything(domain)
     if question.slot and question.slot in domain.slots:
         return _of_slot(domain, question, [text for option in frame.options for text in option.values.values()])
+    items = domain.tasks[frame.task].items
+    if question.kind == "more" and items:
+        return [*items.buttons, *(word for name in items.names for word in _values(domain.slots[name]))]
     return [name for slot in domain.tasks[frame.task].names for name in _names(domain.slots[slot])]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from random import Random
 
@@ -49,7 +49,8 @@ Hearing = Callable[[str], str]
 class Goal:
     """What the user wants: a task with the words for its slots, and the values they had on clean text.
 
-    `entries` are the words for each entry of the task's list, `items` the values those had.
+    `entries` are the words for each entry of the task's list, `items` the values those had; `rows` is what a look-up
+    found.
     """
 
     task: str
@@ -57,57 +58,94 @@ class Goal:
     values: Mapping[str, str]
     entries: tuple[Mapping[str, str], ...] = ()
     items: tuple[Mapping[str, str], ...] = ()
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A dialogue to be held: the turns to begin with and, for each, where the bot stood before it on clean text."""
+    """A dialogue to be held: the turns to begin with and, for each, where the bot stood before it on clean text.
+
+    `before` are the turns, heard without errors, that do what the task needs done: book what is to be cancelled.
+    """
 
     name: str
     goal: Goal
     turns: tuple[str, ...]
     stands: tuple[tuple[object, ...], ...]
     length: int = 0
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a dialogue went: whether the task was done as wanted, and in how many turns."""
+    """How a dialogue went: whether the task was done as wanted, in how many turns, and which rows a look-up found."""
 
     success: bool
     turns: int
     frame: Frame | None
+    rows: tuple[str, ...] = ()
 
 
 def plan_from_script(played: Played, domain: Domain, random: Random) -> Plan | None:
     """Return the plan of a test dialogue that was played, None when it leads to no task or is misheard itself."""
     if any(turn.hear is not None for turn in played.script.turns):
         return None
-    last = max((index for index, reply in enumerate(played.replies) if reply.state.frame), default=0)
-    frame = played.replies[last].state.frame
-    done = last + 1 < len(played.replies) and played.replies[last + 1].actions
-    if frame is None or not _can_stand_alone(domain, frame.task) or (last + 1 < len(played.replies) and not done):
+    replies = played.replies
+    last = max((index for index, reply in enumerate(replies) if reply.state.frame), default=0)
+    frame = replies[last].state.frame
+    done = last + 1 < len(replies) and replies[last + 1].actions
+    if frame is None or (last + 1 < len(replies) and not done):
         return None
-    said = {name: slot.said for name, slot in frame.slots.items() if domain.slots[name].type != "record"}
+    begin = 0 if _can_stand_alone(domain, frame.task) else _after_what_it_needs(replies[: last + 1])
+    if begin == 0 and not _can_stand_alone(domain, frame.task):
+        return None
+    known = [reply.state.frame for reply in replies[:last] if begin and reply.state.frame] + [frame]
+    said = {n: v.said for one in known for n, v in one.slots.items() if domain.slots[n].type != "record"}
     words = sample_words(domain, frame.task, random) | said
     turns = tuple(turn.utterance.text for turn in played.script.turns)
-    stands = tuple(_stand(reply.state) for reply in played.replies[: len(turns)])
+    stands = tuple(_stand(reply.state) for reply in replies[: len(turns)])
     entries = tuple({name: slot.said for name, slot in entry.items()} for entry in frame.items)
     if domain.tasks[frame.task].items and not entries:
         entries = (_entry(domain, frame.task, random),)
-    return Plan(played.script.name, Goal(frame.task, words, {}, entries), turns, stands)
+    goal = Goal(frame.task, words, {}, entries)
+    return Plan(played.script.name, goal, turns[begin:], stands[begin:], before=turns[:begin])
 
 
-def sample_plan(domain: Domain, number: int, random: Random) -> Plan:
-    """Return a plan that opens with an example of a task, its slots filled with words of the domain."""
-    task = random.choice([name for name in domain.tasks if _can_stand_alone(domain, name)])
+def _after_what_it_needs(replies: Sequence[Reply]) -> int:
+    """Return the turn after the last one that did something, from 0; 0 when none did."""
+    return max((index for index, reply in enumerate(replies) if reply.actions), default=0)
+
+
+def sample_plan(domain: Domain, number: int, random: Random, open_dialogue: Callable[[], Dialogue]) -> Plan:
+    """Return a plan that opens with an example of a task, its slots filled with words of the domain.
+
+    A task that needs an earlier one (cancelling a booking) comes after one of those, held in a dialogue of its own.
+    """
+    task = random.choice(list(domain.tasks))
+    if _can_stand_alone(domain, task):
+        return _opening(domain, task, number, sample_words(domain, task, random), random)
+    needed = _needed(domain, task)
+    ((earlier, _),) = clean_goals(
+        [_opening(domain, needed, number, sample_words(domain, needed, random), random)], open_dialogue
+    )
+    said: list[str] = []
+
+    def hearing(text: str) -> str:
+        said.append(text)
+        return text
+
+    converse(earlier, open_dialogue(), hearing)
     words = sample_words(domain, task, random)
+    told_again = {name: earlier.goal.words[name] for name in _matched(domain, task) & earlier.goal.words.keys()}
+    return replace(_opening(domain, task, number, words | told_again, random), before=tuple(said))
+
+
+def _opening(domain: Domain, task: str, number: int, words: Mapping[str, str], random: Random) -> Plan:
     intent = domain.intents[domain.tasks[task].intent]
     usable = [text for text in intent.examples if set(re.findall(r"{(\w+)}", text)) <= words.keys()]
     opening = random.choice(usable or intent.keywords).format_map(words)
-    entries = (
-        tuple(_entry(domain, task, random) for _ in range(random.randint(1, 3))) if domain.tasks[task].items else ()
-    )
+    items = domain.tasks[task].items
+    entries = tuple(_entry(domain, task, random) for _ in range(random.randint(1, 3))) if items else ()
     return Plan(f"sampled {number}", Goal(task, words, {}, entries), (opening,), ((),))
 
 
@@ -124,7 +162,22 @@ def _entry(domain: Domain, task: str, random: Random) -> dict[str, str]:
 
 def _can_stand_alone(domain: Domain, task: str) -> bool:
     """Whether a task needs nothing that was done before: looking up and cancelling do."""
-    return domain.actions[domain.tasks[task].action].do == "add"
+    action = domain.actions.get(domain.tasks[task].action)
+    chooses = any(domain.slots[name].record for name in domain.tasks[task].names)
+    return not chooses and not (action and action.do == "find")
+
+
+def _needed(domain: Domain, task: str) -> str:
+    """Return the task that adds to the records which `task` looks up."""
+    record = domain.actions[domain.tasks[task].action].record
+    adds = {name for name, action in domain.actions.items() if (action.do, action.record) == ("add", record)}
+    return next(name for name, one in domain.tasks.items() if one.action in adds)
+
+
+def _matched(domain: Domain, task: str) -> set[str]:
+    """Return the slots by which `task` finds the records of an earlier one: they must be told as they were."""
+    looked_up = [domain.slots[name].match for name in domain.tasks[task].names if domain.slots[name].record]
+    return {name for names in (*looked_up, domain.actions[domain.tasks[task].action].match) for name in names}
 
 
 def sample_words(domain: Domain, task: str, random: Random) -> dict[str, str]:
@@ -163,6 +216,8 @@ def _aloud(slot: Slot, value: str) -> str:
 def converse(plan: Plan, dialogue: Dialogue, hearing: Hearing) -> Outcome:
     """Hold a dialogue; `hearing` stands between what the user says and what the bot gets."""
     reply = dialogue.start()
+    for text in plan.before:
+        reply = dialogue.respond(Utterance(text, "spoken", CONFIDENCE), reply.state)
     following, turns = True, 0
     while turns < (plan.length + PATIENCE if plan.length else LONGEST):
         following = following and turns < len(plan.turns) and plan.stands[turns] in ((), _stand(reply.state))
@@ -171,8 +226,16 @@ def converse(plan: Plan, dialogue: Dialogue, hearing: Hearing) -> Outcome:
         reply = dialogue.respond(Utterance(hearing(text), "spoken", CONFIDENCE), reply.state)
         turns += 1
         if reply.actions and before is not None and turns >= (len(plan.turns) if following else 0):
-            return Outcome(_as_wanted(before, plan.goal, dialogue.domain), turns, before)
+            rows = _rows(dialogue.domain, before.task, reply)
+            wanted = _as_wanted(before, plan.goal, dialogue.domain) and rows == plan.goal.rows
+            return Outcome(wanted, turns, before, rows)
     return Outcome(success=False, turns=turns, frame=None)
+
+
+def _rows(domain: Domain, task: str, reply: Reply) -> tuple[str, ...]:
+    """Return the rows that a look-up has found: the lines of the answer after the first."""
+    action = domain.actions.get(domain.tasks[task].action)
+    return tuple("\n".join(reply.texts).splitlines()[1:]) if action and action.do == "find" else ()
 
 
 def answer(goal: Goal, reply: Reply, domain: Domain) -> str:
@@ -309,6 +372,8 @@ def clean_goals(plans: Iterable[Plan], open_dialogue: Callable[[], Dialogue]) ->
         listed = outcome.frame.items if outcome.frame else ()
         items = tuple(values_of(entry) for entry in listed)
         entries = tuple({name: slot.said for name, slot in entry.items()} for entry in listed)
-        goal = Goal(plan.goal.task, {**plan.goal.words, **words}, values, entries or plan.goal.entries, items)
-        result.append((Plan(plan.name, goal, plan.turns, plan.stands, outcome.turns), outcome))
+        goal = Goal(
+            plan.goal.task, {**plan.goal.words, **words}, values, entries or plan.goal.entries, items, outcome.rows
+        )
+        result.append((replace(plan, goal=goal, length=outcome.turns), outcome))
     return result

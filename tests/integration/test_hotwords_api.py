@@ -115,8 +115,9 @@ def test_named_lists_are_switched_for_each_conversation(
     list_id = made.json()["id"]
     other = Chat(client)
     path = f"/api/conversations/{chat.id}/hotwords"
-    assert client.get(path).json() == {"lists": []}
+    assert client.get(path).json() == {"lists": ["lexicon"]}
     assert client.put(path, json={"lists": [list_id]}).json() == {"lists": [list_id]}
+    client.put(f"/api/conversations/{other.id}/hotwords", json={"lists": []})
 
     assert _said(chat.say(wav()))["text"] == "寻腔很顺利"
     assert _said(other.say(wav()))["text"] == "寻枪很顺利"
@@ -142,10 +143,22 @@ def test_the_bots_own_words_are_a_list_that_can_be_chosen_and_not_changed(
     assert (cards[-1]["id"], cards[-1]["read_only"]) == ("lexicon", True)
     words = client.get("/api/hotwords/lists/lexicon", params={"conversation_id": chat.id}).json()["words"]
     assert "骨科" in {one["word"] for one in words}
-    client.put(f"/api/conversations/{chat.id}/hotwords", json={"lists": ["lexicon"]})
     chat.say(wav())
     assert "骨科" in recognizer.told[-1]
     assert _error(client.put("/api/hotwords/lists/lexicon", json={"text": "x"})) == (409, "hotword_list_read_only")
+
+
+def test_the_bots_words_narrow_to_those_of_what_it_asks(
+    chat: Chat, client: httpx.Client, recognizer: ListeningRecognizer
+) -> None:
+    chat.say(wav())
+    assert {"骨科", "上午", "退号"} <= recognizer.told[-1].keys()
+    chat.write("我要挂号")
+    chat.say(wav())
+    assert {"骨科", "消化内科"} <= recognizer.told[-1].keys()
+    assert not {"上午", "退号"} & recognizer.told[-1].keys()
+    shown = client.get("/api/hotwords/lists/lexicon", params={"conversation_id": chat.id}).json()["words"]
+    assert {"上午", "退号"} <= {one["word"] for one in shown}
 
 
 def test_a_conversation_uses_only_lists_that_there_are(chat: Chat, client: httpx.Client) -> None:

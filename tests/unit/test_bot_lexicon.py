@@ -49,6 +49,13 @@ def test_a_value_to_be_confirmed_is_expected_first(clinic: Dialogue) -> None:
     assert clinic.lexicon(asked.state)[0] == "消化内科"
 
 
+def test_before_the_next_entry_of_a_list_the_words_of_all_its_slots_are() -> None:
+    endoscopy = Dialogue(load_domain("endoscopy"), create_engine("sqlite://"))
+    words = endoscopy.lexicon(say(endoscopy, "肠道准备良好，进镜至回盲部").state)
+    assert {"升结肠", "息肉", "钳除", "上一条删掉"} <= set(words)
+    assert "欠佳" not in words
+
+
 def test_before_the_summary_is_confirmed_the_names_of_the_slots_are(clinic: Dialogue) -> None:
     words = clinic.lexicon(say(clinic, "我叫王小明，电话13800138000，后天下午挂皮肤科").state)
     assert {"科室", "日期", "手机号"} <= set(words)

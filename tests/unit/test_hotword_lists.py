@@ -158,6 +158,12 @@ def test_a_list_of_somebody_else_is_unknown(lists: HotwordLists, conversation: s
     assert [one.id for one in lists.all(ME)] == [GLOBAL]
 
 
+def test_a_conversation_uses_its_bots_words_until_it_chooses_otherwise(lists: HotwordLists, conversation: str) -> None:
+    assert lists.chosen(conversation) == [LEXICON]
+    lists.choose(ME, conversation, [])
+    assert lists.chosen(conversation) == []
+
+
 def test_the_bots_words_cannot_be_changed(lists: HotwordLists) -> None:
     with pytest.raises(HotwordListReadOnly):
         lists.write(ME, LEXICON, "寻腔\n")
