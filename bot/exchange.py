@@ -39,7 +39,8 @@ class Exchange:
             follow_redirects=False,
             trust_env=False,  # a proxy in the environment would be another host
             transport=transport,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            # Packed, a small answer could become a huge one before its size is seen.
+            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
         )
 
     def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
@@ -88,6 +89,8 @@ class Exchange:
                     raise BackendFailed(
                         f"The service answered with status {response.status_code}.", status=response.status_code
                     )
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise BackendFailed("The service packed its answer, which it was not asked to.")
                 yield response
         except httpx.HTTPError as error:
             raise BackendFailed(f"The service could not be reached ({type(error).__name__}).") from error

@@ -13,7 +13,7 @@ from app.settings import Settings
 from asr import Recognizer, open_recognizer
 
 TESTS = Path(__file__).resolve().parent
-KINDS = ("unit", "integration", "browser")
+KINDS = {"unit": "unit", "integration": "integration", "security": "integration", "browser": "browser"}
 
 # The settings of the one who runs the tests must not change what they find.
 for name in [name for name in os.environ if name.startswith("TINGSHUO_")]:
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         kind = item.path.relative_to(TESTS).parts[0]
         if kind in KINDS:
-            item.add_marker(getattr(pytest.mark, kind))
+            item.add_marker(getattr(pytest.mark, KINDS[kind]))
 
 
 @pytest.fixture(scope="session")

@@ -129,6 +129,8 @@ class Connection:
             max_size=_LARGEST_MESSAGE,
             proxy=None,
         )
+        # What people said goes to the host that the operator named, and not to where that one points.
+        opening.process_redirect = lambda refusal: refusal
         return opening.__enter__()  # it outlives this block, and is closed by `close`
 
 
