@@ -32,6 +32,7 @@ def main() -> None:
         port=settings.port,
         log_config=None,
         proxy_headers=False,  # app.api.proxies reads them, from proxies that are trusted
+        ws_max_queue=4,  # messages of one client that wait in memory, each of at most 16 MB
         access_log=False,  # its lines hold the ids that open conversations
         # Open pages hold a stream for as long as they are open; they must not hold up the end.
         timeout_graceful_shutdown=int(settings.shutdown_timeout),

@@ -53,6 +53,7 @@ async def funasr_port(settings: Settings, state: State) -> AsyncIterator[int | N
             lifespan="off",
             log_config=None,
             access_log=False,
+            ws_max_queue=4,
             ws_ping_interval=None,  # clients in other languages do not all answer; who is silent is let go by itself
             timeout_graceful_shutdown=int(settings.shutdown_timeout),
         )
