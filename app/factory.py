@@ -50,7 +50,7 @@ from app.live_metrics import LiveCollector
 from app.lm.broker import open_broker
 from app.lm.service import LanguageModels
 from app.lm.worker import Commands
-from app.metrics import Metrics
+from app.metrics import Metrics, ModelCollector
 from app.models import RunningModel
 from app.personal import PersonalData
 from app.presence import Presence
@@ -218,7 +218,7 @@ def _watch(app: FastAPI, settings: Settings) -> None:
     """Let the metrics ask what can only be known when they are read."""
     state = app.state
     capacity = settings.workers + settings.max_waiting
-    state.metrics.model(state.model.name, state.model.broken is None)
+    state.metrics.collect(ModelCollector(lambda: (state.model.name, state.model.broken is None)))
     for name, description, value in (
         ("tingshuo_messages_in_progress", "Messages on their way or waiting.", lambda: state.conversations.admitted),
         ("tingshuo_files_in_progress", "Files that are being transcribed or wait.", lambda: state.transcriber.admitted),

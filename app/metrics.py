@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class ModelCollector(Collector):
+    """Asks which model runs whenever metrics are read: another may have taken its place meanwhile."""
+
+    def __init__(self, running: Callable[[], tuple[str, bool]]) -> None:
+        """Ask `running` for the name of the model, and whether it could be opened."""
+        self._running = running
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one sample, of the model that runs."""
+        name, opened = self._running()
+        metric = GaugeMetricFamily(
+            "tingshuo_model", "1 for the acoustic model that runs, 0 when it could not be opened.", labels=["name"]
+        )
+        metric.add_metric([name], int(opened))
+        yield metric
 
 
 class Metrics:
@@ -41,10 +59,6 @@ class Metrics:
             registry=self._registry,
         )
         self._sockets = Gauge("tingshuo_sockets", "Open WebSockets.", registry=self._registry)
-        self._model = Gauge(
-            "tingshuo_model", "1 for the acoustic model that runs, 0 when it could not be opened.", ("name",),
-            registry=self._registry,
-        )  # fmt: skip
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that ended."""
@@ -60,10 +74,6 @@ class Metrics:
     def socket(self, change: int) -> None:
         """Count a socket that opened (1) or closed (-1)."""
         self._sockets.inc(change)
-
-    def model(self, name: str, opened: bool) -> None:
-        """Tell which model runs."""
-        self._model.labels(name).set(int(opened))
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """Ask `value` for the metric `name` whenever metrics are read."""

@@ -49,6 +49,10 @@ def wait_for(server: httpx.Client, reason: str, **headers: str) -> dict[str, Any
         time.sleep(0.02)
 
 
+def model_metric(server: httpx.Client) -> list[str]:
+    return [line for line in server.get("/metrics").text.splitlines() if line.startswith("tingshuo_model{")]
+
+
 def test_messages_are_heard_while_a_better_model_comes_and_by_it_when_it_has_come(
     wanting: Settings, hub: ModelHub, serve: Serve
 ) -> None:
@@ -57,6 +61,7 @@ def test_messages_are_heard_while_a_better_model_comes_and_by_it_when_it_has_com
     chat = Chat(server)
     coming = wait_for(server, "downloading")
     assert (coming["name"], coming["wanted"]) == ("paraformer-embedded", "paraformer-zh")
+    assert model_metric(server) == ['tingshuo_model{name="paraformer-embedded"} 1.0']
     while not coming["done"]:
         coming = wait_for(server, "downloading")
     assert 0 < coming["done"] < coming["total"]
@@ -69,6 +74,7 @@ def test_messages_are_heard_while_a_better_model_comes_and_by_it_when_it_has_com
     assert server.get("/api/config").json()["model"] == come
     assert server.get("/v1/models").json()["data"][0]["id"] == "paraformer-zh"
     assert server.get("/ready").json()["model"] == "paraformer-zh"
+    assert model_metric(server) == ['tingshuo_model{name="paraformer-zh"} 1.0']
     heard = [message for message in chat.say(CLIP.read_bytes()) if message["role"] == "user"][-1]
     assert "明天上午" in heard["text"]
 
