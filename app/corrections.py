@@ -19,7 +19,8 @@ from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, Session, SQLModel, col, delete, func, select
 
 from app.database import Database, UtcDateTime, utc_now
-from app.errors import CandidateUnknown, MessageUnknown, NotCorrectable
+from app.errors import MessageUnknown, NotCorrectable
+from app.hotword_errors import CandidateUnknown
 from app.recordings import Recordings, put_into
 from app.store import WAV, Clock, ConversationRecord, Message, TranscriptRecord
 from asr import Transcript

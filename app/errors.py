@@ -12,42 +12,21 @@
     │   ├── CrossSite            another web site asked the browser to send this
     │   ├── AudioUnannounced     live audio came before its settings
     │   ├── HalfASample          live audio ended within a sample
-    │   ├── HotwordsPartlyRead   some of the words to expect could not be read
     │   ├── SessionTooLong       live audio goes on for longer than is taken
     │   ├── NotRetryable         a message that has not failed
     │   │   └── JobNotRetryable  a transcription that neither failed nor was cancelled
     │   ├── JobUnfinished        a transcription whose result is not there yet
-    │   ├── NotCorrectable       a message without a transcript of the user's
-    │   ├── HotwordListFull      a list's text is too long
-    │   ├── HotwordListsFull     the owner has as many lists as there may be
-    │   ├── CallbackForbidden    a callback to an address that the settings do not allow
-    │   ├── CheckSetInvalid      recordings and texts to check a language model with that cannot be used
-    │   ├── LanguageConflict     it does not fit what the language models are now
-    │   │   ├── SubmissionKeyReused     the key of a submission came with another one
-    │   │   ├── LanguageVersionBroken   the file of a version is damaged
-    │   │   ├── NothingBefore           no other version ran before
-    │   │   └── FollowsAnother          this node takes its language models from another
-    │   └── HotwordConflict      it does not fit what the lists are now
-    │       ├── HotwordListReadOnly  the list is not the user's to change
-    │       ├── HotwordsChanged      the list was changed elsewhere meanwhile
-    │       ├── NameTaken            another list has this name
-    │       └── NothingToUndo        there is no earlier, or later, text
+    │   └── NotCorrectable       a message without a transcript of the user's
     ├── NotFound
     │   ├── ConversationUnknown  there is no such conversation
     │   ├── DomainUnknown        there is no such domain to talk about
     │   ├── MessageUnknown       there is no such message in the conversation
     │   ├── RecordingMissing     the message has no recording, or its file is gone
-    │   ├── HotwordListUnknown   there is no such list
-    │   ├── CandidateUnknown     there is no such suggestion any more
     │   ├── JobUnknown           there is no such transcription
-    │   ├── LanguageJobUnknown   there is no such training
-    │   ├── LanguageVersionUnknown  there is no such version
-    │   ├── CheckSetUnknown      there is no such check set
     │   └── ModelUnknown         no model of that name runs here
     ├── Unavailable
     │   ├── Busy                 too many messages are being worked on
-    │   │   ├── SessionsFull     too many people are being listened to
-    │   │   └── LanguageJobsFull too many trainings are unfinished
+    │   │   └── SessionsFull     too many people are being listened to
     │   ├── ShuttingDown         the server is about to stop
     │   ├── PortUnavailable      a port that was asked for cannot be opened
     │   └── StoreUnavailable     the database or the disk refused
@@ -66,17 +45,13 @@
     │   ├── UsersInvalid         the list of users has a line that is none
     │   ├── ExposedWithoutLogin  other machines could use the app without a login
     │   ├── KeyUnknown           there is no API key of this id
-    │   ├── CeleryMissing        a broker is set, but its client is not installed
     │   ├── BackupInvalid        the archive is not a whole backup
     │   └── DataPresent          there are data where a backup is to be restored
-    ├── TrainingEnded            the training of a language model came to no version
-    │   ├── LanguageModelWorse   the check found it worse than what runs
-    │   ├── StepFailed           a step ended with an error
-    │   ├── StepTimeout          a step took too long
-    │   └── WorkerLost           whoever works on it is gone
     └── MessageFailed            the message was taken; it stays, with a retry
         ├── NoSpeech             nothing was said in the recording
         └── Interrupted          the server stopped while it worked on the message
+
+Those of the hotword lists are in app.hotword_errors, those of the language models in app.lm.errors.
 
 Every class has a `code`, stable for programs and for the texts shown to users, and every error has
 `details`: the plain values (limits, seconds) that its message is made of.
@@ -84,7 +59,6 @@ Every class has a `code`, stable for programs and for the texts shown to users, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 Detail = str | int | float
@@ -167,12 +141,6 @@ class HalfASample(RequestRefused):
     code = "half_a_sample"
 
 
-class HotwordsPartlyRead(RequestRefused):
-    """Some of the words to expect could not be read and are left out; the message says which is the first."""
-
-    code = "hotwords_partly_read"
-
-
 class SessionTooLong(RequestRefused):
     """Live audio goes on for longer than is taken; begin another session."""
 
@@ -191,48 +159,6 @@ class NotCorrectable(RequestRefused):
     code = "not_correctable"
 
 
-class HotwordListFull(RequestRefused):
-    """The text of a hotword list is too long; split it into several lists."""
-
-    code = "hotword_list_full"
-
-
-class HotwordListsFull(RequestRefused):
-    """There are as many hotword lists as there may be; delete one first."""
-
-    code = "hotword_lists_full"
-
-
-class HotwordConflict(RequestRefused):
-    """The request does not fit what the hotword lists are now."""
-
-    code = "hotword_conflict"
-
-
-class HotwordListReadOnly(HotwordConflict):
-    """The bot's own words and the global list's name cannot be changed; copy the words into a list of your own."""
-
-    code = "hotword_list_read_only"
-
-
-class HotwordsChanged(HotwordConflict):
-    """The list was changed in another window meanwhile; load it again."""
-
-    code = "hotwords_changed"
-
-
-class NameTaken(HotwordConflict):
-    """There is a list of this name already; choose another."""
-
-    code = "name_taken"
-
-
-class NothingToUndo(HotwordConflict):
-    """There is no earlier, or no later, text of this list."""
-
-    code = "nothing_to_undo"
-
-
 class JobNotRetryable(NotRetryable):
     """Only a transcription that failed or was cancelled can be tried again."""
 
@@ -243,48 +169,6 @@ class JobUnfinished(RequestRefused):
     """The transcription is not done; wait for it, or ask for the partial result."""
 
     code = "transcription_unfinished"
-
-
-class CallbackForbidden(RequestRefused):
-    """The settings do not allow callbacks to this address; an operator adds its origin to lm_callback_origins."""
-
-    code = "callback_forbidden"
-
-
-class CheckSetInvalid(RequestRefused):
-    """The recordings and texts are none to check a language model with; `details["reason"]` says why."""
-
-    code = "lm_check_set_invalid"
-
-
-class LanguageConflict(RequestRefused):
-    """What was asked for does not fit what the language models are now; look at them again."""
-
-    code = "lm_conflict"
-
-
-class SubmissionKeyReused(LanguageConflict):
-    """The Idempotency-Key came before, with another request; use a new one."""
-
-    code = "lm_key_reused"
-
-
-class LanguageVersionBroken(LanguageConflict):
-    """The file of this version is gone or damaged; train it again, or go back to another."""
-
-    code = "lm_version_broken"
-
-
-class NothingBefore(LanguageConflict):
-    """No other language model ran before this one."""
-
-    code = "lm_nothing_before"
-
-
-class FollowsAnother(LanguageConflict):
-    """This node takes its language models from another one; train and publish there."""
-
-    code = "lm_follower"
 
 
 class NotFound(AppError):
@@ -311,18 +195,6 @@ class MessageUnknown(NotFound):
     code = "message_unknown"
 
 
-class HotwordListUnknown(NotFound):
-    """There is no such hotword list; it may have been deleted in another window."""
-
-    code = "hotword_list_unknown"
-
-
-class CandidateUnknown(NotFound):
-    """There is no such suggestion any more; it was accepted or dismissed."""
-
-    code = "candidate_unknown"
-
-
 class RecordingMissing(NotFound):
     """The message has no recording, or its file is gone from the disk."""
 
@@ -333,24 +205,6 @@ class JobUnknown(NotFound):
     """There is no such transcription; it may have been deleted."""
 
     code = "transcription_unknown"
-
-
-class LanguageJobUnknown(NotFound):
-    """There is no such training; it may have been deleted."""
-
-    code = "lm_job_unknown"
-
-
-class LanguageVersionUnknown(NotFound):
-    """There is no language model of this number."""
-
-    code = "lm_version_unknown"
-
-
-class CheckSetUnknown(NotFound):
-    """There is no such check set; it may have been deleted."""
-
-    code = "lm_check_set_unknown"
 
 
 class ModelUnknown(NotFound):
@@ -375,12 +229,6 @@ class SessionsFull(Busy):
     """Too many people are being listened to; `details["retry_after"]` says in how many seconds to come again."""
 
     code = "too_many_sessions"
-
-
-class LanguageJobsFull(Busy):
-    """As many trainings are unfinished as may be; come again when some have ended."""
-
-    code = "lm_jobs_full"
 
 
 class ShuttingDown(Unavailable):
@@ -491,12 +339,6 @@ class KeyUnknown(SetUpWrong):
     code = "key_unknown"
 
 
-class CeleryMissing(SetUpWrong):
-    """A broker is set, but Celery is not installed: pip install -r requirements-celery.txt."""
-
-    code = "celery_missing"
-
-
 class BackupInvalid(SetUpWrong):
     """The archive is not a whole backup; take another one."""
 
@@ -507,42 +349,6 @@ class DataPresent(SetUpWrong):
     """There are data where a backup is to be restored; choose an empty folder."""
 
     code = "data_present"
-
-
-class TrainingEnded(AppError):
-    """A training came to no version; what runs is what ran before."""
-
-    code = "lm_training_ended"
-
-
-class LanguageModelWorse(TrainingEnded):
-    """The check found the model worse than what runs, by more than the tolerance; the details have the figures."""
-
-    code = "lm_refused"
-
-
-class StepFailed(TrainingEnded):
-    """A step ended with an error; `said` is the code that it gave, if any, and `given` the details."""
-
-    code = "lm_step_failed"
-
-    def __init__(self, message: str, said: str | None = None, given: Mapping[str, Detail] = {}) -> None:
-        """Keep what the step said of its end."""
-        super().__init__(message, reason=message)
-        self.said = said
-        self.given = given
-
-
-class StepTimeout(TrainingEnded):
-    """A step took longer than it may; train with fewer sentences, or allow more time."""
-
-    code = "lm_step_timeout"
-
-
-class WorkerLost(TrainingEnded):
-    """Whoever works on the training is gone; when that happens again and again, it is given up."""
-
-    code = "lm_worker_lost"
 
 
 class MessageFailed(AppError):

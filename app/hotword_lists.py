@@ -18,7 +18,8 @@ from sqlalchemy import JSON, Column, ForeignKey, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, delete, func, select, update
 
 from app.database import Database, UtcDateTime, utc_now
-from app.errors import (
+from app.errors import RequestInvalid
+from app.hotword_errors import (
     HotwordListFull,
     HotwordListReadOnly,
     HotwordListsFull,
@@ -26,7 +27,6 @@ from app.errors import (
     HotwordsChanged,
     NameTaken,
     NothingToUndo,
-    RequestInvalid,
 )
 from app.store import Clock
 from asr.hotword_text import Changes, edit

@@ -1,7 +1,7 @@
 """The one place where an error becomes a status and a sentence in the user's language.
 
 Every answer that is not a success has the shape {"error": {"code", "message", "details"}}. The codes are those of
-asr.errors, bot.errors and app.errors; their texts stand in assets/locales/*.json under "errors".
+asr.errors, bot.errors and app.errors (all of its tree); their texts stand in assets/locales/*.json under "errors".
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ from app.errors import (
     Busy,
     CrossSite,
     Detail,
-    HotwordConflict,
     JobUnfinished,
-    LanguageConflict,
     LimitReached,
     LoginFailed,
     LoginRequired,
@@ -39,11 +37,12 @@ from app.errors import (
     RequestRefused,
     SetUpWrong,
     StorageFull,
-    TrainingEnded,
     Unavailable,
     UploadTimeout,
     UploadTooLarge,
 )
+from app.hotword_errors import HotwordConflict
+from app.lm.errors import LanguageConflict, TrainingEnded
 from asr.errors import (
     AsrError,
     AudioError,

@@ -27,7 +27,8 @@ from app.api.funasr_shapes import Asked, Command, acknowledgement, error_message
 from app.api.funasr_utterance import FileUtterance, StreamUtterance, Utterance
 from app.api.identity import Identified
 from app.conversation import Conversations
-from app.errors import AppError, AudioUnannounced, HotwordsPartlyRead, SessionTooLong, Unavailable
+from app.errors import AppError, AudioUnannounced, SessionTooLong, Unavailable
+from app.hotword_errors import HotwordsPartlyRead
 from app.limits import Limits, asking
 from app.listening import Listening
 from app.logs import origin

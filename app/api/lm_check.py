@@ -19,9 +19,10 @@ from app.api.chat import REFUSALS, Chats
 from app.api.hotword_trial import MAX_SECONDS, recording_sent
 from app.api.identity import Identified
 from app.api.lm import Models
-from app.errors import CheckSetInvalid, FieldInvalid
+from app.errors import FieldInvalid
 from app.lm import check_sets
 from app.lm.check_sets import CheckSetRecord, Clip
+from app.lm.errors import CheckSetInvalid
 from app.lm.service import LanguageModels
 from app.lm.versions import OWN
 from app.models import RunningModel

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from app.errors import CeleryMissing
+from app.lm.errors import CeleryMissing
 from app.lm.worker import Worker, Workplace
 
 log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Mapping
 import httpx
 import structlog
 
-from app.errors import CallbackForbidden
+from app.lm.errors import CallbackForbidden
 from app.lm.jobs import TrainingJob, TrainingJobs
 
 log = structlog.get_logger(__name__)

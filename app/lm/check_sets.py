@@ -18,7 +18,7 @@ import soundfile
 from sqlmodel import Column, Field, SQLModel, col, delete, select
 
 from app.database import Database, UtcDateTime, guarded, utc_now
-from app.errors import CheckSetInvalid, CheckSetUnknown
+from app.lm.errors import CheckSetInvalid, CheckSetUnknown
 from app.store import Clock
 from asr import AudioLimits, decode_audio
 from asr.errors import AudioError

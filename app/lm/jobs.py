@@ -26,7 +26,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, Session, SQLModel, col, delete, func, select
 
 from app.database import Database, UtcDateTime, utc_now
-from app.errors import Detail, LanguageJobsFull, LanguageJobUnknown, StoreUnavailable, SubmissionKeyReused, WorkerLost
+from app.errors import Detail, StoreUnavailable
+from app.lm.errors import LanguageJobsFull, LanguageJobUnknown, SubmissionKeyReused, WorkerLost
 from app.store import Clock
 
 STEPS = ("prepare", "train", "check", "publish")

@@ -23,9 +23,10 @@ import structlog
 
 from app.corrections import Corrections
 from app.database import Database, guarded, utc_now
-from app.errors import AppError, CheckSetUnknown, FollowsAnother
+from app.errors import AppError
 from app.lm.callbacks import Callbacks, check_callback
 from app.lm.check_sets import CORRECTIONS, CheckSets
+from app.lm.errors import CheckSetUnknown, FollowsAnother
 from app.lm.following import Follower
 from app.lm.jobs import Submission, TrainingJob, TrainingJobs
 from app.lm.sources import MAX_CLIPS, AnySource, expand, write_clips, write_files

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from app.errors import Detail, StepFailed, StepTimeout
+from app.errors import Detail
+from app.lm.errors import StepFailed, StepTimeout
 
 GUARD = Path(__file__).with_name("guard.py")
 MAX_LINE = 4096  # bytes of one line of output; what is longer comes in pieces

@@ -21,7 +21,7 @@ from sqlalchemy import JSON, Column, Integer
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from app.database import Database, UtcDateTime, guarded, utc_now
-from app.errors import LanguageVersionBroken, LanguageVersionUnknown, NothingBefore
+from app.lm.errors import LanguageVersionBroken, LanguageVersionUnknown, NothingBefore
 from app.store import Clock
 
 OWN = 0  # the number of the model folder's own language model

@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from app.errors import AppError, Detail, LanguageModelWorse, StepFailed, StoreUnavailable, WorkerLost
+from app.errors import AppError, Detail, StoreUnavailable
+from app.lm.errors import LanguageModelWorse, StepFailed, WorkerLost
 from app.lm.jobs import End, TrainingJob, TrainingJobs
 from app.lm.reports import read_results
 from app.lm.steps import StepLimits, run_step
