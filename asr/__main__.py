@@ -67,6 +67,7 @@ def transcribe(
     punctuation: Annotated[bool, typer.Option(help="set punctuation marks")] = True,
     itn: Annotated[bool, typer.Option(help="write numbers in digits")] = True,
     split_channels: Annotated[bool, typer.Option(help="keep the two ends of a call apart")] = False,
+    nbest: Annotated[int, typer.Option(help="give so many likely texts of each segment, in json", min=0, max=50)] = 0,
     force: Annotated[bool, typer.Option(help="replace files that are there already")] = False,
 ) -> None:
     """Write down what is said in recordings.
@@ -75,12 +76,14 @@ def transcribe(
     """
     wanted = tuple(dict.fromkeys(formats or [Format.TXT]))
     _check_names(files, output_dir, wanted)
+    if nbest and Format.JSON not in wanted:
+        raise _misuse("--nbest needs --format json: no other format has a place for it.")
     words = _read_hotwords(hotwords)
     try:
         recognizer = open_recognizer(wanted_model(model), threads=threads)
     except ModelError as error:
         raise _misuse(str(error)) from error
-    transcriber = _Transcriber(recognizer, words, Formatting(punctuation=punctuation, itn=itn), split_channels)
+    transcriber = _Transcriber(recognizer, words, Formatting(punctuation=punctuation, itn=itn), split_channels, nbest)
     failed = 0
     for file in files:
         targets = {format_: output_dir / f"{file.stem}.{format_}" for format_ in wanted} if output_dir else {}
@@ -103,12 +106,13 @@ class _Transcriber:
     """Whole files, of any length: decoded on the disk, recognised piece by piece."""
 
     def __init__(
-        self, recognizer: Recognizer, hotwords: HotwordList, formatting: Formatting, split_channels: bool
+        self, recognizer: Recognizer, hotwords: HotwordList, formatting: Formatting, split_channels: bool, nbest: int
     ) -> None:
         self._recognizer = recognizer
         self._hotwords = hotwords
         self._formatting = formatting
         self._split_channels = split_channels
+        self._nbest = nbest
 
     def transcribe(self, file: Path) -> Transcript:
         """Transcribe a file under a progress bar; raises AsrError or OSError."""
@@ -130,7 +134,8 @@ class _Transcriber:
     def _channels(self, recording: Recording, start: float, end: float) -> Iterator[Segment]:
         for channel in (None,) if recording.channels == 1 else (0, 1):
             audio = recording.read(start, end, channel)
-            for segment in self._recognizer.segments(audio, self._hotwords, formatting=self._formatting):
+            segments = self._recognizer.segments(audio, self._hotwords, formatting=self._formatting, nbest=self._nbest)
+            for segment in segments:
                 yield replace(segment.shifted(start), channel=channel)
 
 

@@ -1,4 +1,4 @@
-"""What the acoustic model says about one segment: a distribution over the vocabulary for each token, and its time."""
+"""What the acoustic model says about one segment: a distribution over the vocabulary for each token, or each frame."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ class Posteriors:
 
     log_probs: Array
     times: Array
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The output of a CTC model for one segment: float32 (T, V) natural logarithms that sum to 1 in each row.
+
+    `blank` is the column that means nothing; a frame is `frame_seconds` long, the segment `seconds`.
+    """
+
+    log_probs: Array
+    blank: int
+    frame_seconds: float
+    seconds: float
 
 
 def token_times(weights: Array | None, count: int, *, weight_seconds: float, seconds: float) -> Array:

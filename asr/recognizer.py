@@ -11,7 +11,16 @@ import numpy as np
 import soxr
 
 from asr.audio import SAMPLE_RATE, Audio
-from asr.decoding import ALL_TIERS, HotwordDecoder, HotwordSettings, Tier, WordRescorer, decode_greedily
+from asr.decoding import (
+    ALL_TIERS,
+    FrameDecoder,
+    HotwordDecoder,
+    HotwordSettings,
+    NgramScorer,
+    Tier,
+    WordRescorer,
+    decode_greedily,
+)
 from asr.drafts import StreamDrafts
 from asr.engines import Engine, EngineOptions, Heard, open_engine
 from asr.engines.onnx_streaming import ChunkSize, StreamingParaformer
@@ -107,7 +116,8 @@ class Recognizer:
     def _prepare(self, language: NgramModel | None) -> _Speaking:
         units = self._engine.units
         rescorer = WordRescorer(language, units) if language else None
-        return _Speaking(language, HotwordDecoder(units, self._hotword_settings, rescorer))
+        frames = FrameDecoder(NgramScorer(language, units) if language else None)
+        return _Speaking(language, HotwordDecoder(units, self._hotword_settings, rescorer, frames))
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -121,6 +131,7 @@ class Recognizer:
         *,
         tiers: frozenset[Tier] = ALL_TIERS,
         formatting: Formatting = FORMATTED,
+        nbest: int = 0,
     ) -> Transcript:
         """Recognise what is said in `audio`.
 
@@ -130,6 +141,8 @@ class Recognizer:
             tiers: the ways in which they may get into the text. `Tier.BIAS` does nothing with a model that has no
                 hotword encoder.
             formatting: how far the text is brought into its written form.
+            nbest: so many of the likeliest texts of each segment go into its `readings`, without what hotwords put in
+                by their sound.
 
         Returns:
             The transcript, without segments when nobody speaks (silence, noise, music).
@@ -137,7 +150,7 @@ class Recognizer:
         Raises:
             RecognitionFailed: a model failed on this audio.
         """
-        segments = self.segments(audio, hotwords, tiers=tiers, formatting=formatting)
+        segments = self.segments(audio, hotwords, tiers=tiers, formatting=formatting, nbest=nbest)
         return Transcript(tuple(segments), audio.seconds)
 
     def segments(
@@ -147,6 +160,7 @@ class Recognizer:
         *,
         tiers: frozenset[Tier] = ALL_TIERS,
         formatting: Formatting = FORMATTED,
+        nbest: int = 0,
     ) -> Iterator[Segment]:
         """Recognise a long recording bit by bit: its segments in order, each as soon as it is ready.
 
@@ -156,6 +170,9 @@ class Recognizer:
         decoder = self._speaking.decoder
         for span, heard in self._listen(audio, hotwords if Tier.BIAS in tiers else EMPTY):
             segment = self._decode(decoder, span, heard, hotwords, tiers, formatting)
+            if segment is not None and nbest:
+                readings = decoder.readings(heard.frames or heard.posteriors, hotwords, count=nbest)
+                segment = replace(segment, readings=readings)
             if segment is not None:
                 yield segment
 
@@ -263,7 +280,10 @@ class Recognizer:
         if not self._is_speech(decode_greedily(heard.posteriors, self._engine.units)):
             return None
         alone = cache(heard.alone) if heard.alone else None
-        tokens, changes = decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers, alone=alone)
+        if heard.frames is not None:
+            tokens, changes = decoder.decode_frames(heard.frames, hotwords, offset=span.start, tiers=tiers)
+        else:
+            tokens, changes = decoder.decode(heard.posteriors, hotwords, offset=span.start, tiers=tiers, alone=alone)
         biased = any(change.tier == Tier.BIAS for change in changes)
         if alone and biased and not self._is_speech(decode_greedily(alone(), self._engine.units)):
             return None

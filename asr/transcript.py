@@ -84,12 +84,20 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A text that a stretch of speech may be, as it is spoken, and its score: higher is likelier, in nats."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Segment:
     """One stretch of speech between two pauses; times are seconds from the start of the audio.
 
     `words` stand for all of `tokens`, in order, each token in exactly one word; left out, they are the tokens as they
-    were spoken. `channel` is the end of a call, 0 or 1, at which it was spoken, where they were kept apart. Raises
-    ValueError for words that do not.
+    were spoken. `channel` is the end of a call, 0 or 1, at which it was spoken, where they were kept apart. `readings`
+    are the likeliest texts, the best first, where they were asked for. Raises ValueError for words that do not.
     """
 
     start: float
@@ -98,6 +106,7 @@ class Segment:
     changes: tuple[Change, ...] = ()
     words: tuple[Word, ...] = ()
     channel: int | None = None
+    readings: tuple[Reading, ...] = ()
 
     def __post_init__(self) -> None:
         """Fill in the words, or check them."""
@@ -180,6 +189,7 @@ class Transcript:
                     "changes": [asdict(change) for change in segment.changes],
                     "words": [asdict(word) for word in segment.words],
                     "channel": segment.channel,
+                    **({"readings": [asdict(reading) for reading in segment.readings]} if segment.readings else {}),
                 }
                 for segment in self.segments
             ],
@@ -199,6 +209,7 @@ class Transcript:
                     # Nor were there words apart from the tokens once.
                     words=tuple(Word(**word) for word in segment.get("words", ())),
                     channel=segment.get("channel"),
+                    readings=tuple(Reading(**reading) for reading in segment.get("readings", ())),
                 )
                 for segment in data["segments"]
             ),

@@ -47,6 +47,9 @@ class Scorer(Protocol):
         ...
 
 
+_DEPTH = 8  # units of a position that a list of texts considers
+
+
 @dataclass(frozen=True)
 class BeamSettings:
     """How far to look: texts kept at each position, and the worst candidate looked at (nats below the best)."""
@@ -61,6 +64,14 @@ class _Text:
     states: tuple[Any, ...]
     unit: int
     before: _Text | None
+
+    def units(self) -> tuple[int, ...]:
+        chosen: list[int] = []
+        text: _Text | None = self
+        while text is not None and text.before is not None:
+            chosen.append(text.unit)
+            text = text.before
+        return tuple(reversed(chosen))
 
 
 def search(
@@ -77,13 +88,32 @@ def search(
     Returns:
         One unit for each position. Of texts with equal scores, the one that keeps more of the model's own choice.
     """
+    return best_texts(ranked, log_probs, scorers, settings)[0][0]
+
+
+def best_texts(
+    ranked: Sequence[Candidates],
+    log_probs: Array,
+    scorers: Sequence[Scorer],
+    settings: BeamSettings,
+    *,
+    count: int = 1,
+) -> tuple[tuple[tuple[int, ...], float], ...]:
+    """Find the texts that model and scorers together like best, as `search` finds the first of them.
+
+    Returns:
+        At most `count` texts, the best first: one unit for each position, and the score, the model's log-probabilities
+        with what the scorers add.
+    """
+    scorers = [*scorers, _Apart()] if count > 1 else scorers
     best = [position.units[0] for position in ranked]
     costs = log_probs[[position.row for position in ranked]]
-    costs = costs - costs[np.arange(len(best)), best][:, None]
+    certain = costs[np.arange(len(best)), best]
+    costs = costs - certain[:, None]
     costs[costs <= -settings.margin] = -np.inf
     wanted = [scorer.wanted(costs) for scorer in scorers]
     if not any(map(any, wanted)):
-        return tuple(best)
+        return ((tuple(best), float(certain.sum())),)
     texts = [_Text(0.0, tuple(scorer.start() for scorer in scorers), -1, None)]
     for place, (row, first) in enumerate(zip(costs, best, strict=True)):
         more = [unit for scorers_own in wanted for unit in scorers_own[place] if row[unit] > -np.inf]
@@ -93,12 +123,26 @@ def search(
         text.score + sum(scorer.finish(state) for scorer, state in zip(scorers, text.states, strict=True))
         for text in texts
     ]
-    last: _Text | None = texts[max(range(len(texts)), key=ended.__getitem__)]
-    chosen: list[int] = []
-    while last is not None and last.before is not None:
-        chosen.append(last.unit)
-        last = last.before
-    return tuple(reversed(chosen))
+    order = sorted(range(len(texts)), key=lambda place: -ended[place])[:count]
+    return tuple((texts[place].units(), ended[place] + float(certain.sum())) for place in order)
+
+
+class _Apart:
+    """A scorer that adds nothing, and keeps apart texts that are the same to all others, as a list of texts must."""
+
+    def wanted(self, costs: Array) -> Sequence[Collection[int]]:
+        depth = min(_DEPTH, costs.shape[1])
+        top: list[list[int]] = np.argpartition(-costs, depth - 1, axis=1)[:, :depth].tolist()
+        return top
+
+    def start(self) -> tuple[int, ...]:
+        return ()
+
+    def advance(self, state: tuple[int, ...], unit: int) -> tuple[tuple[int, ...], float]:
+        return (*state, unit), 0.0
+
+    def finish(self, state: tuple[int, ...]) -> float:
+        return 0.0
 
 
 def _extend(texts: list[_Text], options: list[tuple[int, float]], scorers: Sequence[Scorer], width: int) -> list[_Text]:

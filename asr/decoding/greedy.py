@@ -9,7 +9,7 @@ import numpy as np
 from asr.posteriors import Posteriors
 from asr.transcript import Alternative, Token
 
-NOT_TEXT = frozenset({"<blank>", "<s>", "</s>", "<sos>", "<eos>", "<sos/eos>", "<pad>"})
+NOT_TEXT = frozenset({"<blank>", "<blk>", "<eps>", "▁", "<s>", "</s>", "<sos>", "<eos>", "<sos/eos>", "<pad>"})
 UNKNOWN = "<unk>"
 _MIN_ALTERNATIVE = 1e-4  # probability; below it a candidate is noise
 

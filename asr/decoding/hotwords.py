@@ -16,7 +16,8 @@ from threading import Lock
 import numpy as np
 
 from asr.decoding.automaton import HotwordScorer, Match, Pattern
-from asr.decoding.beam import BeamSettings, search
+from asr.decoding.beam import BeamSettings, Scorer, best_texts, search
+from asr.decoding.frames import FrameDecoder, said_between, text_of, unmarked
 from asr.decoding.greedy import NOT_TEXT, UNKNOWN, Candidates, rank, tokens_of
 from asr.decoding.phonetic import (
     SHORT,
@@ -29,8 +30,8 @@ from asr.decoding.phonetic import (
 )
 from asr.decoding.words import WordRescorer
 from asr.hotwords import DEFAULT_WEIGHT, EMPTY, Hotword, HotwordList
-from asr.posteriors import Array, Posteriors
-from asr.transcript import Alternative, Change, Token, join_texts
+from asr.posteriors import Array, Frames, Posteriors
+from asr.transcript import Alternative, Change, Reading, Token, join_texts
 from asr.words import segment, usualness
 
 _KEPT = 32  # lists made ready; a list of 5,000 words takes some 15 MB
@@ -68,7 +69,11 @@ class HotwordDecoder:
     """
 
     def __init__(
-        self, units: tuple[str, ...], settings: HotwordSettings | None = None, language: WordRescorer | None = None
+        self,
+        units: tuple[str, ...],
+        settings: HotwordSettings | None = None,
+        language: WordRescorer | None = None,
+        frames: FrameDecoder | None = None,
     ) -> None:
         """Prepare for one vocabulary.
 
@@ -76,8 +81,9 @@ class HotwordDecoder:
             units: the text of each of the model's units.
             settings: how hotwords are weighed; None is what was chosen on the hotword set.
             language: what knows which words are likely; None leaves every position to itself.
+            frames: what decodes the frames of a CTC model; None decodes them without a language model.
         """
-        self._units = units
+        self._units, self._frames = units, frames or FrameDecoder()
         self._settings = settings or HotwordSettings()
         self._language = language
         self._lists: OrderedDict[str, _Ready] = OrderedDict()
@@ -121,6 +127,42 @@ class HotwordDecoder:
         if Tier.PHONETIC in tiers:
             ready.correct(line, ranked, posteriors)
         return line.finished()
+
+    def decode_frames(
+        self, frames: Frames, hotwords: HotwordList = EMPTY, *, offset: float = 0.0, tiers: frozenset[Tier] = ALL_TIERS
+    ) -> tuple[tuple[Token, ...], tuple[Change, ...]]:
+        """Decode one segment of a CTC model, n-grams and hotwords in one search; otherwise as `decode`."""
+        plain = self._frames.decode(frames)
+        ready = self._ready(hotwords) if hotwords else None
+        searched = ready is not None and Tier.LATTICE in tiers
+        told = self._frames.decode(frames, ready.scorer) if ready and searched else plain
+        ranked = rank(told, self._units)
+        tokens = tokens_of(ranked, told, self._units, offset=offset)
+        if ready is None or not tokens:
+            return unmarked(tokens, self._units), ()
+        line = _Line(list(tokens), [candidates.units[0] for candidates in ranked])
+        if searched:
+            ready.credit_search(line, tokens_of(rank(plain, self._units), plain, self._units, offset=offset))
+        if Tier.PHONETIC in tiers:
+            ready.correct(line, ranked, told)
+        written, changes = line.finished()
+        return unmarked(written, self._units), changes
+
+    def readings(self, heard: Posteriors | Frames, hotwords: HotwordList = EMPTY, *, count: int) -> tuple[Reading, ...]:
+        """Return the texts that model, language model and hotwords together like best, at most `count`.
+
+        They are those of the search: what a hotword's sound puts in comes after it.
+        """
+        scorers: list[Scorer] = [self._ready(hotwords).scorer] if hotwords else []
+        if isinstance(heard, Frames):
+            found = [(one.units, one.score) for one in self._frames.best(heard, *scorers, count=count)]
+        else:
+            told = self._language.rescore(heard) if self._language else heard
+            ranked = rank(told, self._units)
+            log_probs = np.maximum(heard.log_probs, told.log_probs) if hotwords else told.log_probs
+            beam = replace(self._settings.beam, width=max(self._settings.beam.width, 2 * count))
+            found = list(best_texts(ranked, log_probs, scorers, beam, count=count)) if ranked else []
+        return tuple(Reading(text_of(units, self._units), score) for units, score in found)
 
     def _ready(self, hotwords: HotwordList) -> _Ready:
         with self._lock:
@@ -208,7 +250,7 @@ class _Ready:
         self._settings = settings
         self._index = sounds.unit_index
         self._by_word = {hotword.word: hotword for hotword in hotwords}
-        self._scorer = HotwordScorer(list(_patterns(hotwords, sounds.unit_index, settings)))
+        self.scorer = HotwordScorer(list(_patterns(hotwords, sounds.unit_index, settings)))
         self._count = len(hotwords)
         self._phonetic = PhoneticWords(hotwords, sounds, settings.phonetic)
         self._aliases = exact_aliases(hotwords)
@@ -233,10 +275,18 @@ class _Ready:
                 tokens = tuple(line.tokens[match.start : match.end])
                 line.edits.append(_Edit(match.start, match.end, match.word, Tier.BIAS, tokens, before))
 
+    def credit_search(self, line: _Line, plain: Sequence[Token]) -> None:
+        """Find the words that are there because the search over frames was told of them."""
+        for match in self.scorer.find(line.units):
+            tokens = tuple(line.tokens[match.start : match.end])
+            before = said_between(plain, tokens[0].start, tokens[-1].end)
+            if before != line.written(match.start, match.end):
+                line.edits.append(_Edit(match.start, match.end, match.word, Tier.LATTICE, tokens, before))
+
     def search(self, line: _Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
         """Let the lattice search put words in."""
-        chosen = search(ranked, posteriors.log_probs, [self._scorer], self._settings.beam)
-        for match in self._scorer.find(chosen):
+        chosen = search(ranked, posteriors.log_probs, [self.scorer], self._settings.beam)
+        for match in self.scorer.find(chosen):
             span = range(match.start, match.end)
             hotword = self._by_word[match.word]
             if all(chosen[i] == line.units[i] for i in span) or not line.free(match.start, match.end):
@@ -260,7 +310,7 @@ class _Ready:
     def correct(self, line: _Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
         """Put in words whose alias stands there, then words that sound like what stands there."""
         # A hotword that the model got right by itself is not taken apart for another one.
-        right = self._scorer.find(line.units)
+        right = self.scorer.find(line.units)
         for start, end, word in self._written_aliases(line):
             self._put(line, right, SoundMatch(word, start, end, 0.0, 1.0))
         log_probs = posteriors.log_probs[[candidates.row for candidates in ranked]]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from asr.frontend import Samples
 from asr.hotwords import EMPTY, HotwordList
-from asr.posteriors import Posteriors
+from asr.posteriors import Frames, Posteriors
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,12 @@ class Heard:
 
     `posteriors` are with the hotwords' bias where the model has a hotword encoder and was given words. `alone` then
     gives what the model hears without them; it is a call because it may cost another run, and few callers ask.
+    `frames` is all that a CTC model heard; `posteriors` are then those of its greedy text.
     """
 
     posteriors: Posteriors
     alone: Callable[[], Posteriors] | None = None
+    frames: Frames | None = None
 
 
 class Engine(Protocol):

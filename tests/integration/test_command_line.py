@@ -58,6 +58,15 @@ def test_each_format_becomes_a_file(clip: Path, tmp_path: Path) -> None:
     assert found[".vtt"].startswith("WEBVTT\n")
 
 
+def test_the_likeliest_texts_come_with_their_scores(clip: Path) -> None:
+    (segment,) = json.loads(run(clip, "--format", "json", "--nbest", "4").stdout)["segments"]
+    readings = segment["readings"]
+    assert readings[0]["text"] == "".join(token["text"] for token in segment["tokens"])
+    assert len({reading["text"] for reading in readings}) == len(readings) > 1
+    scores = [reading["score"] for reading in readings]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_one_bad_file_does_not_stop_the_others(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no audio", encoding="utf-8")
     done = run(tmp_path / "gone.wav", tmp_path / "notes.txt", clip, "--output-dir", tmp_path / "out")
@@ -95,6 +104,7 @@ def test_hotwords_are_taken_from_a_list(clip: Path, tmp_path: Path) -> None:
         (("a.wav", "--model", "paraformer-xl"), "paraformer-zh-streaming"),
         (("a.wav", "--output-dir", "{}/bad.txt"), "File exists"),
         (("a.wav", "--format", "doc"), "doc"),
+        (("a.wav", "--nbest", "3"), "--format json"),
         ((), "files"),
     ],
 )

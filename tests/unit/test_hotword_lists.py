@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.database import open_database
-from app.errors import RequestInvalid
-from app.hotword_errors import (
+from app.errors import (
     HotwordListFull,
     HotwordListReadOnly,
     HotwordListsFull,
@@ -16,6 +15,7 @@ from app.hotword_errors import (
     HotwordsChanged,
     NameTaken,
     NothingToUndo,
+    RequestInvalid,
 )
 from app.hotword_lists import GLOBAL, LEXICON, MAX_LISTS, MAX_TEXT, MAX_VERSIONS, HotwordLists
 from app.store import Store
