@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.metrics import Metrics
+from app.metrics import Metrics, ModelCollector
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,7 @@ def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None:
     metrics = Metrics()
     metrics.request("GET", "/", 200, 0.1)
     metrics.message("text", "done", {}, 0.1)
-    metrics.model("m", True)
+    metrics.collect(ModelCollector(lambda: ("m", True)))
     watched = re.findall(r'"(tingshuo_\w+)"', (ROOT / "app" / "factory.py").read_text("utf-8"))
     exported = set(re.findall(r"(?m)^(\w+)", metrics.text().decode())) | set(watched) | {"up"}
     panels = json.loads((DEPLOY / "grafana.json").read_text("utf-8"))["panels"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.database import open_database
-from app.errors import (
+from app.errors import RequestInvalid
+from app.hotword_errors import (
     HotwordListFull,
     HotwordListReadOnly,
     HotwordListsFull,
@@ -15,7 +16,6 @@ from app.errors import (
     HotwordsChanged,
     NameTaken,
     NothingToUndo,
-    RequestInvalid,
 )
 from app.hotword_lists import GLOBAL, LEXICON, MAX_LISTS, MAX_TEXT, MAX_VERSIONS, HotwordLists
 from app.store import Store

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import StepFailed, StepTimeout
+from app.lm.errors import StepFailed, StepTimeout
 from app.lm.steps import GUARD, StepLimits, run_step
 
 LIMITS = StepLimits(memory_bytes=2**28, seconds=30.0, beat=0.1)
