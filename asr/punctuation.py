@@ -2,7 +2,8 @@
 
 Chen et al., "Controllable Time-Delay Transformer for Real-Time Punctuation Prediction and Disfluency Detection",
 ICASSP 2020. A model folder has FunASR's layout: config.yaml (in older folders punc.yaml), tokens.json, model_quant.onnx
-or model.onnx. Two kinds of graphs are read, told apart by their inputs:
+or model.onnx, and perhaps a dictionary (`asr.punctuation_words`). Two kinds of graphs are read, told apart by their
+inputs:
 
 - offline, (inputs, text_lengths) -> logits: every word sees the whole window;
 - realtime, with sub_masks, by which a word sees those before it, and vad_masks, by which it sees in the last layer all
@@ -25,6 +26,7 @@ import onnxruntime
 
 from asr.errors import RecognitionFailed
 from asr.folder import ModelFolder
+from asr.punctuation_words import DICTIONARY, Unit, WordCutter
 
 COMMA, PERIOD, QUESTION, PAUSE = "，", "。", "？", "、"
 _WINDOW = 20  # words
@@ -55,7 +57,7 @@ class Punctuator:
     """The punctuation model of a folder. Stateless between calls, safe to share between threads."""
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Load the model in folder `path`; raises ModelFileMissing, ModelInvalid."""
+        """Load the model in folder `path`; raises ModelFileMissing, ModelInvalid, EngineMissing (jieba)."""
         folder = ModelFolder(path)
         names = ("config.yaml", "punc.yaml")
         config = folder.config(*names)
@@ -67,6 +69,7 @@ class Punctuator:
         self._marks = ["" if mark in _NO_MARK else _PLAIN.get(mark, str(mark)) for mark in marks]
         self._ids = {str(token): index for index, token in enumerate(tokens)}
         self._unknown = self._ids.get(_UNKNOWN, len(self._ids) - 1)
+        self._cutter = WordCutter(path / DICTIONARY) if (path / DICTIONARY).is_file() else None
         self._session: onnxruntime.InferenceSession = folder.session("model_quant.onnx", "model.onnx", threads=threads)
         self._inputs = [node.name for node in self._session.get_inputs()]
         self.realtime = any("mask" in name for name in self._inputs)
@@ -90,11 +93,20 @@ class Punctuator:
         """
         if not words:
             return ()
-        found, scores = self._windows(words, 0, pauses)
+        units = (
+            [Unit(word, place) for place, word in enumerate(words)]
+            if self._cutter is None
+            else list(self._cutter.cut(words))
+        )
+        behind = None if pauses is None else [pauses[unit.last] for unit in units]
+        found, scores = self._windows([unit.text for unit in units], 0, behind)
         if ends:
             final = [index for index, mark in enumerate(self._marks) if mark in (PERIOD, QUESTION)]
             found[-1] = self._marks[max(final, key=lambda index: float(scores[index]))]
-        return tuple(found)
+        marks = [""] * len(words)
+        for unit, mark in zip(units, found, strict=True):
+            marks[unit.last] = mark
+        return tuple(marks)
 
     def marks_after(self, before: Sequence[str], words: Sequence[str]) -> Continuation:
         """Find the marks behind words that follow on others, as FunASR's realtime model is called pause by pause.

@@ -11,6 +11,7 @@ _REQUIREMENTS = {
     "funasr": "requirements-torch.txt",
     "torch": "requirements-torch.txt",
     "onnx": "requirements-torch.txt",
+    "jieba": "requirements-torch.txt",
     "sherpa_onnx": "requirements-sherpa.txt",
     "websockets": "requirements.txt",
 }

@@ -107,6 +107,36 @@ def test_a_long_pause_brings_a_mark_and_fluent_speech_none(offline: tuple[Punctu
     assert ours.marks(words, pauses=[0.0] * 40) == plain_marks  # times that nobody measured
 
 
+def test_a_model_of_words_gets_those_that_its_dictionary_makes(tiny_model: Tiny, tmp_path: Path) -> None:
+    """FunASR's ct-punc is one; its marks stand behind the last character of each word."""
+    folder = tmp_path / "words"
+    shutil.copytree(tiny_model("punctuation"), folder)
+    tokens = json.loads((folder / "tokens.json").read_text(encoding="utf-8"))
+    drawn = random.Random(0)
+    known = ["".join(drawn.sample(CHARACTERS, 2 + number % 2)) for number in range(60)]
+    tokens[100:160] = known
+    (folder / "tokens.json").write_text(json.dumps(tokens, ensure_ascii=False), encoding="utf-8")
+    (folder / "jieba_usr_dict").write_text("".join(f"{word} 100000\n" for word in known), encoding="utf-8")
+    described = json.loads((folder / "configuration.json").read_text(encoding="utf-8"))
+    described["file_path_metas"]["jieba_usr_dict"] = "jieba_usr_dict"
+    (folder / "configuration.json").write_text(json.dumps(described), encoding="utf-8")
+    words = [
+        word
+        for part in drawn.choices([*known, *CHARACTERS, "hello"], k=70)
+        for word in ([part] if part == "hello" else part)
+    ]
+    ours, theirs = Punctuator(folder), funasr_model(folder)
+    assert theirs.model.jieba_usr_dict is not None
+
+    (expected,) = theirs.generate(input=" ".join(words))
+
+    text = joined(words, ours.marks(words, ends=False))
+    same_spelling = str.maketrans({",": "，", ".": "。", "?": "？", "H": "h", " ": None})
+    # Where no sentence ends, FunASR puts a full stop behind the last word all the same.
+    assert text.rstrip("，。？、") == expected["text"].replace("<unk>", "").translate(same_spelling).rstrip("，。？、")
+    assert text != joined(words, Punctuator(tiny_model("punctuation")).marks(words, ends=False))
+
+
 def test_pause_by_pause_the_marks_are_those_of_funasr(realtime: tuple[Punctuator, Any]) -> None:
     ours, theirs = realtime
     cache: dict[str, Any] = {}
