@@ -1,8 +1,9 @@
 """Which model recognises, and how a better one takes its place while the app runs.
 
 The app starts at once on what is on the disk: the model that was asked for, else the embedded one. What is missing is
-downloaded in the background, and recognises from the next message on when it is whole. Without a network the embedded
-model stays, the page says so, and the download is tried again later.
+downloaded in the background, and recognises from the next message on when it is whole; after it comes the punctuation
+model that goes with it. Without a network the embedded model stays, the page says so, and the download is tried again
+later.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -25,9 +26,10 @@ from asr.drafts import StreamDrafts
 from asr.engines import EngineOptions
 from asr.engines.onnx_streaming import ChunkSize
 from asr.errors import AsrError, HubUnreachable, ModelError
+from asr.finishing import open_finisher
 from asr.frontend import Samples
 from asr.hotwords import EMPTY
-from asr.hub import AUTO, AUTO_MODEL, EMBEDDED, Hub, Progress, default_cache, fetch, locate
+from asr.hub import AUTO, AUTO_MODEL, EMBEDDED, Hub, Progress, card_of, default_cache, fetch, locate
 from asr.lm import NgramModel
 from asr.recognizer import Recognizer as OfflineRecognizer
 from asr.vad import VoiceActivityStream
@@ -59,6 +61,7 @@ class RunningModel:
         self.error: AsrError | None = None
         self.broken: ModelError | None = None
         self._settings = settings
+        self._punctuation = ""  # the model for it that goes with the one wanted
         self._cache = settings.model_cache or default_cache()
         self._current = recognizer
         self._given = recognizer is not None
@@ -152,25 +155,31 @@ class RunningModel:
         if self._settings.engine == "remote":
             self._run(None, REMOTE_NAME, "chosen")
             return
-        if is_folder:  # a folder that is not there must not be taken for the name of a model to download
-            folder: Path | None = Path(self.wanted).expanduser()
-        else:
-            folder = locate(self.wanted, self._cache)
         if self.wanted == EMBEDDED:
             self._run(None, EMBEDDED_NAME, "embedded")
-        elif folder is not None:
-            self.name = folder.name if is_folder else self.wanted
-            self._run(folder, self.name, "chosen")
-        else:
+            return
+        if is_folder:  # a folder that is not there must not be taken for the name of a model to download
+            folder = Path(self.wanted).expanduser()
+            self._run(folder, folder.name, "chosen")
+            return
+        found = locate(self.wanted, self._cache)
+        self._punctuation = "" if Path(self.wanted).is_dir() else card_of(self.wanted).punctuation
+        if found is None:
             self._run(None, EMBEDDED_NAME, "downloading")
+        else:
+            self._run(found, self.wanted, "chosen")
+        if found is None or (self._punctuation and locate(self._punctuation, self._cache) is None):
             self._thread = threading.Thread(target=self._download, name="model-download", daemon=True)
             self._thread.start()
 
     def _run(self, folder: Path | None, name: str, reason: Reason) -> None:
         options = _engine(self._settings)
+        punctuation = None
         if reason != "chosen":  # the embedded model has one engine, whatever is set for the one that is wanted
             options = replace(options, kind="auto")
-        recognizer = open_recognizer(folder, engine=options)
+        elif self._punctuation:
+            punctuation = locate(self._punctuation, self._cache)
+        recognizer = open_recognizer(folder, punctuation_dir=punctuation, engine=options)
         with self._switching:
             self._own, self.folder = recognizer.language, folder
             if self._published is not None:
@@ -180,25 +189,55 @@ class RunningModel:
         log.info("model open", model=name, reason=reason)
 
     def _download(self) -> None:
+        """Fetch the model that is wanted, then the punctuation model that goes with it; go over to each as it comes."""
+        if self.reason != "chosen" and not self._persist(self._fetch_model, self._stand_in):
+            return
+        if self._punctuation:
+            self._persist(self._fetch_punctuation, self._leave_marks)
+
+    def _persist(self, attempt: Callable[[], None], failed: Callable[[AsrError], None]) -> bool:
+        """Attempt it until the hub can be reached; return whether it came to an end."""
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
             try:
-                folder = fetch(self.wanted, self._cache, hub=Hub(self._settings.hub_url), report=self._report())
-                self._run(folder, self.wanted, "chosen")
-                return
+                attempt()
+                return True
             except _StoppedError:
-                return
+                return False
             except AsrError as error:
-                log.warning("the embedded model runs", wanted=self.wanted, code=error.code, reason=str(error))
-                self.error, self.reason, self.progress = error, "unavailable", None
+                failed(error)
                 if not isinstance(error, HubUnreachable):
-                    return
+                    return False
             except OSError as error:
-                log.error("the embedded model runs", wanted=self.wanted, reason=str(error))
-                self.error, self.reason, self.progress = ModelError(str(error)), "unavailable", None
-                return
+                failed(ModelError(str(error)))
+                return False
             self._stop.wait(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
+        return False
+
+    def _fetch_model(self) -> None:
+        folder = fetch(self.wanted, self._cache, hub=Hub(self._settings.hub_url), report=self._report())
+        self._run(folder, self.wanted, "chosen")
+
+    def _stand_in(self, error: AsrError) -> None:
+        log.warning("the embedded model runs", wanted=self.wanted, code=error.code, reason=str(error))
+        self.error, self.reason, self.progress = error, "unavailable", None
+
+    def _fetch_punctuation(self) -> None:
+        folder = fetch(self._punctuation, self._cache, hub=Hub(self._settings.hub_url), report=self._go_on)
+        finisher = open_finisher(folder)
+        with self._switching:
+            assert isinstance(self._current, OfflineRecognizer)
+            self._current.use_finisher(finisher)
+        log.info("punctuation model open", model=self._punctuation)
+
+    def _leave_marks(self, error: AsrError) -> None:
+        log.warning("the embedded punctuation model runs", wanted=self._punctuation, code=error.code, reason=str(error))
+
+    def _go_on(self, progress: Progress) -> None:
+        """Be told of a download that nobody watches."""
+        if self._stop.is_set():
+            raise _StoppedError
 
     def _report(self) -> _Report:
         return _Report(self, self._stop)

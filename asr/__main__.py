@@ -18,7 +18,7 @@ from asr.audio import AudioLimits
 from asr.errors import AsrError, HotwordsInvalid, ModelError
 from asr.hotwords import EMPTY, HotwordList, parse_strictly
 from asr.hub import EMBEDDED
-from asr.hub.terminal import wanted_model
+from asr.hub.terminal import wanted_model, wanted_punctuation
 from asr.lm.commands import app as language_commands
 from asr.recognizer import Recognizer, open_recognizer
 from asr.recording import Recording, decode_recording
@@ -80,7 +80,9 @@ def transcribe(
         raise _misuse("--nbest needs --format json: no other format has a place for it.")
     words = _read_hotwords(hotwords)
     try:
-        recognizer = open_recognizer(wanted_model(model), threads=threads)
+        folder = wanted_model(model)
+        marks = wanted_punctuation(model) if folder and punctuation else None
+        recognizer = open_recognizer(folder, punctuation_dir=marks, threads=threads)
     except ModelError as error:
         raise _misuse(str(error)) from error
     transcriber = _Transcriber(recognizer, words, Formatting(punctuation=punctuation, itn=itn), split_channels, nbest)

@@ -101,6 +101,10 @@ class Recognizer:
         """
         self._speaking = self._prepare(language)
 
+    def use_finisher(self, finisher: Finisher) -> None:
+        """Change who brings text into its written form while others recognise, at once and for all threads."""
+        self._finisher = finisher
+
     def with_language(self, language: NgramModel | None) -> Recognizer:
         """Return a recogniser with another language model, all other parts shared with this one."""
         return Recognizer(

@@ -9,8 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from asr.hub import registry
+from asr.recognizer import EMBEDDED
 
 Files = dict[str, bytes]
 
@@ -34,6 +38,22 @@ class ModelHub:
     def downloads(self, path: str) -> list[str]:
         """The Range headers with which a file was asked for."""
         return [asked for name, asked in self.requests if name == path]
+
+
+def copies_of_the_embedded() -> dict[str, Files]:
+    """Models that load, under the ids of paraformer-zh and ct-punc.
+
+    ct-punc is told from the embedded one by its marks: it asks where that one ends.
+    """
+    speech = {**_contents(EMBEDDED / "paraformer"), "am.mvn": b"<Nnet>"}
+    punctuation = _contents(EMBEDDED / "punctuation")
+    marks = str.maketrans("。？", "？。")
+    punctuation["config.yaml"] = punctuation["config.yaml"].decode().translate(marks).encode()
+    return {registry()["paraformer-zh"].id: speech, registry()["ct-punc"].id: punctuation}
+
+
+def _contents(folder: Path) -> Files:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @contextmanager

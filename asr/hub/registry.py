@@ -25,7 +25,8 @@ _ID = re.compile(r"(?P<id>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w-][\w./-
 class Card:
     """A model: its short name, where ModelScope has it, and the files without which it is of no use.
 
-    `needs` names files, alternatives as a tuple. `folder` is set where the model lies in this repository.
+    `needs` names files, alternatives as a tuple. `punctuation` names the model that sets the marks in what this one
+    hears. `folder` is set where the model lies in this repository.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Card:
     about: str = ""
     needs: tuple[tuple[str, ...], ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict)
+    punctuation: str = ""
     folder: Path | None = None
 
     def missing(self, folder: Path) -> tuple[str, ...]:
@@ -81,5 +83,6 @@ def _card(name: str, fields: Mapping[str, Any]) -> Card:
         about=fields["about"],
         needs=tuple(tuple(names.split("|")) for names in fields["needs"]),
         sha256=dict(fields.get("sha256", {})),
+        punctuation=fields.get("punctuation", ""),
         folder=MODELS / fields["folder"] if "folder" in fields else None,
     )

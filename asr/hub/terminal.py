@@ -10,10 +10,10 @@ from typing import Any
 import typer
 from tqdm import tqdm
 
-from asr.errors import HubUnreachable
+from asr.errors import HubError, HubUnreachable
 from asr.hub.cache import Progress, fetch
 from asr.hub.modelscope import Hub
-from asr.hub.registry import AUTO, AUTO_MODEL, EMBEDDED
+from asr.hub.registry import AUTO, AUTO_MODEL, EMBEDDED, card_of
 
 
 def fetch_shown(name: str, cache: Path | None = None, *, hub: Hub | None = None) -> Path:
@@ -43,6 +43,26 @@ def wanted_model(name: str) -> Path | None:
         return fetch_shown(AUTO_MODEL)
     except HubUnreachable as error:
         typer.echo(f"{error} The embedded model is used.", err=True)
+        return None
+
+
+def wanted_punctuation(name: str) -> Path | None:
+    """Return the folder of the punctuation model that goes with a model found by `wanted_model`.
+
+    Args:
+        name: as for `wanted_model`.
+
+    Returns:
+        The folder; None where the model's own or the embedded one sets the marks, as it does, with a word on standard
+        error, where the hub does not give the right one.
+    """
+    if name == EMBEDDED or Path(name).is_dir():
+        return None
+    punctuation = card_of(AUTO_MODEL if name == AUTO else name).punctuation
+    try:
+        return fetch_shown(punctuation) if punctuation else None
+    except HubError as error:
+        typer.echo(f"{error} The embedded punctuation model is used.", err=True)
         return None
 
 

@@ -15,9 +15,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from asr.__main__ import app
-from asr.hub import AUTO_MODEL, card_of
-from asr.recognizer import EMBEDDED, open_recognizer
-from tests.model_hub import serving
+from asr.hub import AUTO_MODEL
+from asr.recognizer import open_recognizer
+from tests.model_hub import copies_of_the_embedded, serving
 
 
 @pytest.fixture
@@ -118,16 +118,16 @@ def test_misuse_is_told_before_anything_is_done(arguments: tuple[str, ...], said
 def test_a_model_is_fetched_by_its_name_and_only_once(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedded = EMBEDDED / "paraformer"
-    files = {path.name: path.read_bytes() for path in embedded.iterdir()} | {"am.mvn": b"<Nnet>"}
     monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "none"))
     monkeypatch.setenv("TINGSHUO_MODEL_CACHE", str(tmp_path / "models"))
-    with serving({card_of(AUTO_MODEL).id: files}) as hub:
+    with serving(copies_of_the_embedded()) as hub:
         monkeypatch.setenv("TINGSHUO_HUB_URL", hub.url)
-        assert run(clip, "--model", AUTO_MODEL).stdout.startswith("我叫")
+        heard = run(clip, "--model", AUTO_MODEL).stdout
+        assert heard.startswith("我叫")
+        assert heard.endswith("？\n")
         asked = len(hub.requests)
         assert asked
-        assert run(clip, "--model", "auto").stdout.startswith("我叫")
+        assert run(clip, "--model", "auto").stdout == heard
         assert len(hub.requests) == asked
 
 

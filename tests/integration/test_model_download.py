@@ -17,18 +17,14 @@ from asr.audio import decode_audio
 from asr.engines import EngineOptions, open_engine
 from asr.hub import Hub, fetch, registry, verify
 from tests.integration.client import Chat, Serve
-from tests.model_hub import ModelHub, serving
+from tests.model_hub import ModelHub, copies_of_the_embedded, serving
 
 CLIP = Path(__file__).parents[1] / "data" / "voice" / "doctor-tomorrow.wav"
 
 
 @pytest.fixture
 def hub() -> Iterator[ModelHub]:
-    """A hub whose paraformer-zh is a copy of the embedded model: it loads, and it is known by its name."""
-    embedded = registry()["embedded"].folder
-    assert embedded is not None
-    files = {path.name: path.read_bytes() for path in embedded.iterdir() if path.is_file()}
-    with serving({registry()["paraformer-zh"].id: {**files, "am.mvn": b"<Nnet>"}}) as server:
+    with serving(copies_of_the_embedded()) as server:
         yield server
 
 
@@ -51,6 +47,15 @@ def wait_for(server: httpx.Client, reason: str, **headers: str) -> dict[str, Any
 
 def model_metric(server: httpx.Client) -> list[str]:
     return [line for line in server.get("/metrics").text.splitlines() if line.startswith("tingshuo_model{")]
+
+
+def wait_for_last_mark(server: httpx.Client, mark: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        answer = server.post("/v1/audio/transcriptions", files={"file": CLIP.read_bytes()}, data={"model": "whisper-1"})
+        if answer.json()["text"].endswith(mark):
+            return
+        assert time.monotonic() < deadline, answer.text
 
 
 def test_messages_are_heard_while_a_better_model_comes_and_by_it_when_it_has_come(
@@ -82,10 +87,23 @@ def test_messages_are_heard_while_a_better_model_comes_and_by_it_when_it_has_com
 def test_a_model_that_has_come_is_there_at_the_next_start_without_the_hub(
     wanting: Settings, hub: ModelHub, serve: Serve
 ) -> None:
-    wait_for(serve(build(wanting, page=None)), "chosen")
+    wait_for_last_mark(serve(build(wanting, page=None)), "？")
     hub.requests.clear()
-    assert serve(build(wanting, page=None)).get("/api/model").json()["reason"] == "chosen"
+    again = serve(build(wanting, page=None))
+    assert again.get("/api/model").json()["reason"] == "chosen"
+    wait_for_last_mark(again, "？")
     assert hub.requests == []
+
+
+def test_the_embedded_marks_stay_until_those_of_the_model_can_be_had(
+    wanting: Settings, hub: ModelHub, serve: Serve
+) -> None:
+    marks = hub.models.pop(registry()["ct-punc"].id)
+    started = serve(build(wanting, page=None))
+    assert wait_for(started, "chosen")["error"] is None
+    wait_for_last_mark(started, "。")
+    hub.models[registry()["ct-punc"].id] = marks
+    wait_for_last_mark(serve(build(wanting, page=None)), "？")
 
 
 def test_without_a_network_the_embedded_model_stays_and_says_why(wanting: Settings, serve: Serve) -> None:
