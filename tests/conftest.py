@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from app.settings import Settings
@@ -21,6 +22,9 @@ for name in [name for name in os.environ if name.startswith("TINGSHUO_")]:
 # Nor may a test download a model.
 os.environ["TINGSHUO_MODEL"] = "embedded"
 Settings.model_config["env_file"] = None
+# The same examples in every run, and as much time for them as a busy machine takes.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserType, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
 from tests.browser.chat_page import ChatPage, Microphone
 from tests.browser.running_app import RunningApp
+
+expect.set_options(timeout=15_000)  # ms, for a machine that does something else too
 
 OpenChat = Callable[..., ChatPage]
 
