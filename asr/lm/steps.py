@@ -44,11 +44,20 @@ from asr.transcript import PLAIN
 LEAST_SHARE, MOST_SHARE = 0.05, 0.3
 """Bounds of the field's part in the mixture. Held-out sentences of a field want all of it, but not all that is said to
 a recogniser is of its field: what is left to the general model keeps other talk nearly as it was."""
+CONVINCING = 1_000
+"""So many different sentences may have half of MOST_SHARE. The held-out part of a small corpus is like the rest of it,
+so it says little about how people speak: 25 sentences at MOST_SHARE spoiled recordings that have nothing to do with
+them, and at LEAST_SHARE they corrected what they were given for."""
 
 _LONGEST_WORD = 6
 _LARGE = 200_000  # sentences, from which on longer n-grams that occur once are left out
 _NOT_WORDS = frozenset({END, "<unk>"})  # a pause may cut a sentence anywhere, so its end says nothing
 _TOLD_EVERY = 50_000  # sentences
+
+
+def most_share(sentences: int) -> float:
+    """Return how much of the mixture a field with so many different sentences may have, between the bounds."""
+    return max(LEAST_SHARE, MOST_SHARE * sentences / (sentences + CONVINCING))
 
 
 def run_step(step: Step, folder: Path, report: Report = lambda progress: None) -> None:
@@ -115,7 +124,8 @@ def _train(folder: Path, spec: JobSpec, report: Report) -> None:
         report(Progress("train", 0.7, "mixing with the general model"))
         held_out = _cut_lines(corpus / HELD_OUT, segmenter)
         judged = [judge(model, held_out) for model in (general, field)]
-        share = float(np.clip(best_share(judged[0].scores, judged[1].scores), LEAST_SHARE, MOST_SHARE))
+        best = best_share(judged[0].scores, judged[1].scores)
+        share = float(np.clip(best, LEAST_SHARE, most_share(_lines(corpus / TRAINING))))
         mixed = interpolate([general, field], [1.0 - share, share])
         report(Progress("train", 0.9, f"writing the model, {share:.0%} of it the field's"))
         save_language_model(mixed, draft / MODEL_FILE)

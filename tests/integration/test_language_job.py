@@ -30,7 +30,7 @@ from asr.lm.job import (
     write_job,
 )
 from asr.lm.ngram import Order
-from asr.lm.steps import run_step
+from asr.lm.steps import LEAST_SHARE, MOST_SHARE, most_share, run_step
 
 VOICES = Path(__file__).resolve().parents[2] / "benchmarks" / "new_voices"
 TEMPLATE = """部位 = 盲肠 | 升结肠 | 横结肠 | 降结肠 | 直肠
@@ -67,6 +67,7 @@ def test_the_steps_give_a_model_that_expects_the_field(job: Path) -> None:
     assert read_report(job)["unique"] == 25
     trained = read_training(job)
     assert trained["perplexity"]["mixed"] < trained["perplexity"]["general"]
+    assert trained["share"] == LEAST_SHARE
     assert trained["ngrams"] == [len(order.keys) for order in open_language_model(model_file(job)).orders]
     verdict = read_check(job)
     assert verdict["accepted"]
@@ -76,6 +77,14 @@ def test_the_steps_give_a_model_that_expects_the_field(job: Path) -> None:
         shares = [progress.progress for progress in told if progress.step == step]
         assert shares == sorted(shares)
         assert shares[-1] == 1.0
+
+
+def test_the_more_sentences_the_more_of_the_mixture_is_the_fields() -> None:
+    shares = [most_share(sentences) for sentences in (10, 500, 1_000, 20_000, 1_000_000)]
+    assert shares[0] == LEAST_SHARE
+    assert shares == sorted(shares)
+    assert shares[2] == pytest.approx(MOST_SHARE / 2)
+    assert shares[-1] == pytest.approx(MOST_SHARE, rel=0.01)
 
 
 def test_a_killed_step_leaves_nothing_and_runs_again(job: Path) -> None:
