@@ -9,9 +9,10 @@ export class Account {
     this.node = element("p", { class: "ts-account", hidden: true });
   }
 
+  /** Show who is logged in; resolves to the session. */
   async show() {
     const session = await getSession();
-    if (!session.can_log_out) return;
+    if (!session.can_log_out) return session;
     const leave = element("button", {
       type: "button",
       class: "ts-link",
@@ -20,5 +21,6 @@ export class Account {
     });
     this.node.replaceChildren(element("span", { text: session.person }), " · ", leave);
     this.node.hidden = false;
+    return session;
   }
 }

@@ -56,6 +56,13 @@ export async function json(path, options) {
   }
 }
 
+/** Options of a request that sends `body` as JSON. */
+export const jsonBody = (method, body, headers = {}) => ({
+  method,
+  headers: { "Content-Type": "application/json", ...headers },
+  body: JSON.stringify(body),
+});
+
 async function* messages(path, options) {
   const response = await request(path, { method: "POST", ...options });
   try {
@@ -117,9 +124,9 @@ export function submitFile(blob, name, { split }) {
   return json("api/transcribe", { method: "POST", body });
 }
 
-/** Yield the events of a transcription, behind the segment `after`, until it has ended. */
-export async function* followJob(id, after) {
-  const response = await request(`${jobPath(id)}/events?after=${after}`);
+/** Yield the events of a stream until the server says that it is done; `options` are those of fetch. */
+export async function* follow(path, options) {
+  const response = await request(path, options);
   try {
     for await (const event of events(response)) {
       if (event.event === "done") return;
@@ -130,6 +137,9 @@ export async function* followJob(id, after) {
   }
   throw new ConnectionLost("the stream ended before it was done");
 }
+
+/** Yield the events of a transcription, behind the segment `after`, until it has ended. */
+export const followJob = (id, after) => follow(`${jobPath(id)}/events?after=${after}`);
 
 export const cancelJob = (id) => json(`${jobPath(id)}/cancel`, { method: "POST" });
 export const retryJob = (id) => json(`${jobPath(id)}/retry`, { method: "POST" });

@@ -10,6 +10,7 @@ import { element, icon } from "./dom.js";
 import { ask, Banner, Toast } from "./feedback.js";
 import { HotwordPanel } from "./hotwords/panel.js";
 import { loadLanguage, preferredLanguage, t } from "./i18n.js";
+import { LanguagePanel } from "./language/panel.js";
 import { ModelWatch } from "./model.js";
 import { Player } from "./player.js";
 import { obstacle, permission } from "./recorder.js";
@@ -45,7 +46,11 @@ class Chat {
       modeChanged: () => this.timeline.scrollToEnd(),
     });
     this.transcripts = new TranscriptView({ toast: this.toast });
-    this.sidebar = new Sidebar((example) => this.sendExample(example), () => this.transcripts.choose());
+    this.sidebar = new Sidebar(
+      (example) => this.sendExample(example),
+      () => this.transcripts.choose(),
+      () => this.language.open(),
+    );
     this.domains = new DomainSwitch((domain) => this.renew(domain));
     this.account = new Account();
     this.sidebar.node.append(this.account.node);
@@ -58,10 +63,15 @@ class Chat {
     this.handsFree = new HandsFree({ conversation: this.conversation, events: this.handsFreeEvents() });
     this.composer.node.insertBefore(this.handsFree.button, this.composer.send);
     this.suggested = element("span", { class: "ts-words-count" });
-    this.hotwords = new HotwordPanel({
+    const chat = {
       conversation: () => this.conversation.id,
       messages: () => this.timeline.messages.filter(({ kind, status, id }) => kind === "voice" && status === "done" && !id.startsWith("local-")),
       toast: (text) => this.toast.show(text),
+    };
+    this.language = new LanguagePanel(chat);
+    this.hotwords = new HotwordPanel({
+      ...chat,
+      language: () => this.language.open(),
       counted: (count) => {
         this.suggested.textContent = count || "";
       },
@@ -138,6 +148,7 @@ class Chat {
       this.handsFree.node,
       this.card.node,
       this.hotwords.node,
+      this.language.node,
       this.toast.node,
       this.transcripts.node,
     );
@@ -158,7 +169,10 @@ class Chat {
     this.conversation.limits = this.config;
     this.sidebar.show(this.config, this.conversation.domain);
     this.modelWatch.show(this.config.model);
-    this.account.show().catch((error) => console.warn("Tingshuo: no account:", error.message));
+    this.account.show().then(
+      ({ scopes }) => this.offerLanguage(scopes.includes("admin")),
+      (error) => console.warn("Tingshuo: no account:", error.message),
+    );
     api.getDomains().then(
       ({ domains }) => this.domains.offer(domains),
       (error) => console.warn("Tingshuo: no other bots:", error.message),
@@ -190,6 +204,12 @@ class Chat {
     this.hotwords.refresh();
     this.root.dataset.ready = "true";
     this.transcripts.reopen();
+  }
+
+  /** What everybody's speech is recognised as is for those alone who look after the server. */
+  offerLanguage(allowed) {
+    this.sidebar.language.hidden = !allowed;
+    this.hotwords.offerLanguage(allowed);
   }
 
   /** A recording that somebody chose: a message, or a transcript when it is too long to be one. */

@@ -6,11 +6,13 @@ import { secondsLabel } from "./bubbles.js";
 import { modelLabel } from "./model.js";
 
 export class Sidebar {
-  /** `onExample({title, url, seconds})` is called when one is pressed, `onFile()` to transcribe a file. */
-  constructor(onExample, onFile) {
+  /** `onExample({title, url, seconds})` is called when one is pressed, `onFile()` and `onLanguage()` open their views. */
+  constructor(onExample, onFile, onLanguage) {
     this.onExample = onExample;
     this.file = element("button", { type: "button", class: "ts-transcribe", on: { click: onFile } });
     this.file.append(icon("words"), element("span", { text: t("transcripts.open") }));
+    this.language = element("button", { type: "button", class: "ts-transcribe ts-language", hidden: true, on: { click: onLanguage } });
+    this.language.append(icon("curve"), element("span", { text: t("language.open") }));
     this.examples = element("div", { class: "ts-examples", role: "group", "aria-label": t("examples") });
     this.model = element("p", { class: "ts-model" });
     const tips = element(
@@ -25,6 +27,7 @@ export class Sidebar {
       element("h2", { text: t("examples") }),
       this.examples,
       this.file,
+      this.language,
       element("h2", { class: "ts-tips-title", text: t("how_to") }),
       tips,
       this.model,

@@ -14,9 +14,10 @@ const GLOBAL = "global";
 const LEXICON = "lexicon";
 const TRY = "#try";
 const SUGGESTIONS = "#suggestions";
+const LANGUAGE = "#language";
 
 export class HotwordPanel {
-  /** `chat`: conversation() is its id, messages() its voice messages, toast(text), counted(suggestions). */
+  /** `chat`: conversation() is its id, messages() its voice messages, toast(text), counted(suggestions), language(). */
   constructor(chat) {
     this.chat = chat;
     this.lists = [];
@@ -82,6 +83,17 @@ export class HotwordPanel {
     this.node.close();
   }
 
+  /** Whether there is a way from here to the language models, which do for a field's sentences what this does for words. */
+  offerLanguage(offered) {
+    this.languageOffered = offered;
+    this.drawLists();
+  }
+
+  async leaveForLanguage() {
+    await this.close();
+    this.chat.language();
+  }
+
   /** Fetch how many suggestions wait, without opening the panel. */
   async refresh() {
     await this.suggestions.load().catch((error) => console.warn("Tingshuo: no suggestions:", error.message));
@@ -140,6 +152,7 @@ export class HotwordPanel {
       element("h3", { text: t("hotwords.more_views") }),
       this.item(SUGGESTIONS, t("hotwords.suggestions"), this.waiting ? element("span", { class: "pn-badge", text: this.waiting }) : null),
       this.item(TRY, t("hotwords.try")),
+      this.languageOffered ? viewItem({ id: LANGUAGE, title: t("language.open"), selected: false, choose: () => this.leaveForLanguage() }) : null,
     );
   }
 
