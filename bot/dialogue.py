@@ -116,7 +116,8 @@ class Dialogue:
         touched = _moment(state.touched)
         if touched is None or now - touched < timedelta(minutes=self.domain.expires_minutes) or not state.frames:
             return state, ()
-        note = self._policy.phrase("expired", state, task=self.domain.tasks[state.frames[-1].task].title)
+        titles = dict.fromkeys(self.domain.tasks[frame.task].title for frame in reversed(state.frames))
+        note = self._policy.phrase("expired", state, task="和".join(titles))
         return DialogueState(self.domain.name, self._new_key(), turn=state.turn, history=state.history), (note,)
 
     def lexicon(self, state: DialogueState) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "time_impossible": frozenset({"said"}),
     "text_long": frozenset({"count", "longest"}),
     "skipped": frozenset({"label"}),
+    "taken_back": frozenset({"values"}),
     "back_to": frozenset({"task"}),
     "which_record": frozenset(),
     "none_found": frozenset({"task"}),

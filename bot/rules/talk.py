@@ -48,12 +48,16 @@ def _about_cancelling(turn: Course) -> Question:
 
 
 def repeat(turn: Course) -> Decision | None:
-    """Say the last thing again."""
-    if turn.heard.top != "repeat" or not turn.state.last_texts:
+    """Say the last thing again, and after so many times how else to go on."""
+    state = turn.state
+    if turn.heard.top != "repeat" or not state.last_texts:
         return None
-    buttons = tuple(QuickReply(title, text) for title, text in turn.state.last_buttons)
     turn.understood()
-    return Decision(turn.state, turn.state.last_texts, buttons)
+    if state.question is not None and state.asked >= MAX_ASKED:
+        return turn.resume()
+    turn.state = replace(turn.state, asked=state.asked + 1)
+    buttons = tuple(QuickReply(title, text) for title, text in state.last_buttons)
+    return Decision(turn.state, state.last_texts, buttons)
 
 
 def begin_two(turn: Course) -> Decision | None:

@@ -44,6 +44,9 @@ def take_values(turn: Course) -> Decision | None:
     turn.understood()
     if filling.filled or filling.changed or filling.emptied:
         turn.state = replace(turn.state, asked=0)  # there is progress, so nobody is stuck
+    if filling.emptied:
+        denied = [turn.wording.filled(slot, frame.slots[slot], turn.today) for slot in filling.emptied]
+        turn.say("taken_back", values="、".join(denied))
     turn.acknowledge(_to_acknowledge(task, filling))
     if filling.problem:
         return _about(turn, filling.problem)
@@ -75,10 +78,11 @@ def _fill_list(turn: Course, task: Task, items: ListOf, filling: Filling, asked:
 
 
 def _to_acknowledge(task: Task, filling: Filling) -> Filling:
-    """Leave out the values of an entry that is about to be read out as a whole."""
+    """Leave out the values of an entry that is about to be read out as a whole; what was another before is said."""
     if task.items is None or filling.unsure or filling.ambiguous or missing_in_entry(task, filling.frame):
         return filling
-    return _without(filling, task.items.names)
+    shown = _without(filling, task.items.names)
+    return shown if filling.frame.at is not None else replace(shown, changed=filling.changed)
 
 
 def _without(filling: Filling, slots: Collection[str]) -> Filling:
