@@ -13,6 +13,7 @@ def test_another_bot_greets_and_stays_after_a_reload(chat: ChatPage) -> None:
     choice.select_option("daily")
     expect(chat.bots.first).to_contain_text("生活助手")
     expect(chat.page.locator(".ts-example", has_text="消化内科")).to_have_count(0)
+    expect(chat.page.locator(".ts-example", has_text="火车票")).to_have_count(1)
 
     chat.type("我要订餐厅")
     chat.reload()
