@@ -15,7 +15,7 @@ from bot.domain import Domain
 from bot.errors import BackendFailed
 from bot.rules.talk import HAND_OFF_AFTER
 from bot.state import DialogueState
-from bot.turn import Reply, Utterance
+from bot.turn import QuickReply, Reply, Utterance
 
 Role = Literal["front", "fallback"]
 
@@ -83,12 +83,12 @@ class ConnectedDialogue:
             return replace(reply, texts=(*note, *reply.texts))
         if answer.begin is not None:
             return self._dialogue.begin(answer.begin, state)
-        return _said(answer, replace(state, turn=state.turn + 1, misunderstood=0))
+        return _said(answer, replace(state, turn=state.turn + 1, misunderstood=0, last_buttons=()))
 
     def _behind(self, utterance: Utterance, state: DialogueState) -> Reply:
         """Let the built-in bot answer, and the other one speak where it did not understand."""
         reply = self._dialogue.respond(utterance, state)
-        enough = 1 if self._role == "front" else HAND_OFF_AFTER
+        enough = 1 if self._role == "front" or _pressed(utterance, state) else HAND_OFF_AFTER
         if reply.state.misunderstood < enough or not utterance.text.strip():
             return reply
         answer, _ = self._ask(utterance, state)
@@ -103,8 +103,9 @@ class ConnectedDialogue:
         with self._rest.lock:
             if self._clock() < self._rest.until:
                 return None, ()
+        asked = replace(utterance, text=_pressed(utterance, state) or utterance.text)
         try:
-            return self._connector.ask(utterance, state), ()
+            return self._connector.ask(asked, state), ()
         except BackendFailed as error:
             _log.warning("the bot elsewhere failed: %s", error)
             with self._rest.lock:
@@ -113,7 +114,19 @@ class ConnectedDialogue:
 
 
 def _said(answer: Answer, state: DialogueState) -> Reply:
-    return Reply(texts=answer.texts, quick_replies=answer.buttons, cards=answer.images, state=state)
+    """Return what the backend says; what its buttons mean is kept, so that the user sends, or says, their titles."""
+    buttons = tuple((button.title, button.text) for button in answer.buttons)
+    return Reply(
+        texts=answer.texts,
+        quick_replies=tuple(QuickReply(button.title, button.title) for button in answer.buttons),
+        cards=answer.images,
+        state=replace(state, last_buttons=buttons or state.last_buttons),
+    )
+
+
+def _pressed(utterance: Utterance, state: DialogueState) -> str:
+    """Return what the button means that was pressed, or whose title was said; "" when it was none."""
+    return next((text for title, text in state.last_buttons if title == utterance.text.strip()), "")
 
 
 def _remembered(utterance: Utterance, reply: Reply) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,11 +50,24 @@ def test_rasas_texts_buttons_and_pictures_are_shown(backend: BackendServer) -> N
     backend.answers["/menu.png"] = Told(PNG, media_type="image/png")
     reply = say(connected(backend, "rasa"), "你好")
     assert reply.texts == ("您好，要点什么？", "选一个")
-    assert [(button.title, button.text) for button in reply.quick_replies] == [("面", '/order{"dish": "面"}')]
+    assert [(button.title, button.text) for button in reply.quick_replies] == [("面", "面")]
     (picture,) = reply.cards
     assert vars(picture)["data"] == PNG
     assert backend.asked[0].body["sender"] == "key"
     assert backend.asked[0].body["message"] == "你好"
+
+
+@pytest.mark.parametrize("role", ["front", "fallback"])
+def test_who_presses_a_button_or_says_its_title_sends_what_it_means(backend: BackendServer, role: str) -> None:
+    asks = [{"text": "选一个", "buttons": [{"title": "面", "payload": '/order{"dish": "面"}'}]}]
+    backend.answers[REST] = [told(asks), told([{"text": "好"}])]
+    not_understood = ["阿巴"] * (1 if role == "front" else 3)
+    dialogue = connected(backend, "rasa", role=role)
+    asked = say(dialogue, *not_understood)
+    assert say(dialogue, "面", reply=asked).texts[0] == "好"
+    assert backend.asked[-1].body["message"] == '/order{"dish": "面"}'
+    say(dialogue, "面", reply=replace(asked, state=replace(asked.state, last_buttons=())))
+    assert [request.body["message"] for request in backend.asked[2:]] == (["面"] if role == "front" else [])
 
 
 def test_a_picture_of_another_host_is_not_asked_for(backend: BackendServer) -> None:
