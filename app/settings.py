@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=0, ge=0, le=64)
     """Threads of one recognition; 0 measures at the start what is fastest on the cores that the workers share."""
     engine: EngineKind = "auto"
-    """What runs the acoustic model: onnx, torch, remote, sherpa, or auto, as the model's files say."""
+    """What runs the acoustic model: onnx, torch, remote, sherpa, ctc, or auto, as the model's files say."""
     device: Device = "auto"
     """What it runs on: cpu, cuda, or auto, the GPU where the engine can use one."""
     engine_url: str = Field(default="", pattern=r"^(wss?://[^\s]+)?$")

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from asr.engines.ctc_engine import CtcEngine
 from asr.engines.engine import Engine
 from asr.engines.onnx_engine import OnnxEngine
 from asr.engines.onnx_streaming import StreamingParaformer
@@ -16,7 +17,7 @@ from asr.engines.remote_engine import RemoteEngine
 from asr.engines.sherpa_engine import DESCRIPTION, SherpaEngine
 from asr.engines.torch_engine import WEIGHTS, TorchEngine
 
-EngineKind = Literal["auto", "onnx", "torch", "remote", "sherpa"]
+EngineKind = Literal["auto", "onnx", "torch", "remote", "sherpa", "ctc"]
 Device = Literal["auto", "cpu", "cuda"]
 
 _ONNX_FILES = ("model_quant.onnx", "model.onnx", "encoder_quant.onnx", "encoder.onnx")
@@ -28,7 +29,7 @@ class EngineOptions:
     """How a model is run.
 
     Attributes:
-        kind: `onnx`, `torch`, `remote`, `sherpa`, or `auto`: what the files of the folder are for.
+        kind: `onnx`, `torch`, `remote`, `sherpa`, `ctc`, or `auto`: what the files of the folder are for.
         device: `cpu`, `cuda`, or `auto`: the GPU where the engine can use one.
         threads: CPU threads of one recognition; 0 is what is measured to be fastest, of at most `most_threads`.
         most_threads: as said.
@@ -67,6 +68,8 @@ def open_engine(model_dir: Path, options: EngineOptions | None = None) -> Engine
         return TorchEngine(model_dir, device=options.device)
     if kind == "sherpa":
         return SherpaEngine(model_dir, threads=options.threads or options.most_threads)
+    if kind == "ctc":
+        return CtcEngine(model_dir, threads=options.threads or options.most_threads)
     if _has(model_dir, *_STREAMING_FILES):
         return StreamingParaformer(model_dir, threads=options.threads or 1)
     return OnnxEngine(model_dir, threads=options.threads, most_threads=options.most_threads, device=options.device)

@@ -79,7 +79,7 @@ class SherpaEngine:
             ModelInvalid: the description is wrong, or sherpa-onnx cannot load the model.
         """
         folder = ModelFolder(path)
-        family, arguments, self.max_seconds = _described(folder, threads)
+        family, arguments, self.max_seconds = described(folder, threads)
         self.name = f"sherpa-{family}"
         self.batch_seconds = _BATCH_SECONDS
         sherpa = import_optional("sherpa_onnx")
@@ -105,8 +105,12 @@ class SherpaEngine:
         ]
 
 
-def _described(folder: ModelFolder, threads: int) -> tuple[str, dict[str, Any], float]:
-    """Read sherpa.yaml: the family, sherpa-onnx's arguments, the longest stretch of speech."""
+def described(folder: ModelFolder, threads: int) -> tuple[str, dict[str, Any], float]:
+    """Read sherpa.yaml: the family, sherpa-onnx's arguments, the longest stretch of speech, in seconds.
+
+    Raises:
+        ModelFileMissing, ModelInvalid: it, or a file that it names, is missing or wrong.
+    """
     file = folder.find(DESCRIPTION)
     try:
         described = yaml.safe_load(file.read_text(encoding="utf-8"))
