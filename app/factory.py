@@ -196,6 +196,7 @@ def build(
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page takes scripts from a host of somebody else's
         redoc_url=None,
+        responses={"default": {"model": errors.ErrorAnswer, "description": "Why it was not done."}},
     )
     app.state.settings = settings
     app.state.limits = _limits(settings)

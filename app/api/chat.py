@@ -16,6 +16,7 @@ from app.api import errors
 from app.api.body import TypedMessage, require_room, sent_message
 from app.api.identity import Identified
 from app.api.playback import playback
+from app.api.streams import described
 from app.conversation import Conversations
 from app.settings import Settings
 
@@ -115,10 +116,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": errors.ErrorAnswer} for code in (400, 403, 404, 408, 409, 413, 415, 422, 503)
 }
 STREAM: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Server-sent events: `message` each time a message appears or changes, at last `done`.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    },
+    **described("Server-sent events: `message` each time a message appears or changes, at last `done`."),
     **REFUSALS,
 }
 _SENT_BODY = {

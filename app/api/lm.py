@@ -20,7 +20,7 @@ from starlette.responses import FileResponse, StreamingResponse
 from app.api import errors
 from app.api.body import bounded_route
 from app.api.identity import Identified
-from app.api.streams import HEADERS, KEEP_ALIVE
+from app.api.streams import HEADERS, KEEP_ALIVE, described
 from app.lm import jobs
 from app.lm.check_sets import SHIPPED
 from app.lm.service import LanguageModels, Training
@@ -199,10 +199,7 @@ def show(training_id: str, models: Models, person: Identified, language: Languag
     "/jobs/{training_id}/events",
     response_class=StreamingResponse,
     responses={
-        200: {
-            "description": "Server-sent events: `job` at once and whenever it changes, at last `done`.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        },
+        **described("Server-sent events: `job` at once and whenever it changes, at last `done`."),
         **_UNKNOWN,
     },
 )

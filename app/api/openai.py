@@ -28,7 +28,17 @@ from starlette.types import Receive, Scope, Send
 from app.api import errors
 from app.api.body import save, sent_file
 from app.api.identity import Identified
-from app.api.openai_shapes import duration, logprobs, verbose
+from app.api.openai_shapes import (
+    ANSWERS,
+    FORM,
+    FORMATS,
+    GRANULARITIES,
+    STREAMED_FORMATS,
+    Refusal,
+    duration,
+    logprobs,
+    verbose,
+)
 from app.api.streams import HEADERS, KEEP_ALIVE
 from app.conversation import INTERNAL_ERROR, Conversations
 from app.errors import AppError, FieldInvalid, ModelUnknown
@@ -41,16 +51,15 @@ from asr.hotwords import merge, parse
 from asr.subtitles import to_srt, to_vtt
 from asr.transcript import join_texts
 
-FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
-STREAMED_FORMATS = ("json", "text")
-GRANULARITIES = ("word", "segment")
 # Clients that cannot be told another name ask for these; the model that runs answers.
 ALIASES = ("whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
 _SENTENCE_MARKS = frozenset("。！？!?")
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(
+    prefix="/v1", tags=["openai"], responses={"default": {"model": Refusal, "description": "Why it was not done."}}
+)
 
 
 class ModelCard(BaseModel):
@@ -86,15 +95,13 @@ def list_models(request: Request, person: Identified) -> ModelCards:
     return ModelCards(data=[_card(name) for name in _names(request)])
 
 
-@router.get("/models/{model:path}", responses={404: {}})
+@router.get("/models/{model:path}", responses={404: {"model": Refusal}})
 def show_model(model: str, request: Request, person: Identified) -> ModelCard:
     """Return one model; 404 when there is none of that name."""
     return _card(_known(request, model))
 
 
-@router.post(
-    "/audio/transcriptions", response_class=Response, responses={400: {}, 404: {}, 408: {}, 413: {}, 415: {}, 503: {}}
-)
+@router.post("/audio/transcriptions", response_class=Response, responses=ANSWERS, openapi_extra=FORM)
 async def transcribe(request: Request, person: Identified) -> Response:
     """Write down what is said in a file: OpenAI's form, answered in the format that it asks for."""
     transcriber: Transcriber = request.app.state.transcriber

@@ -7,10 +7,60 @@ import zlib
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from pydantic import BaseModel
+
 from asr import Segment, Token, Transcript
 
 LANGUAGE = "chinese"
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+STREAMED_FORMATS = ("json", "text")
+GRANULARITIES = ("word", "segment")
 _LEAST_PROBABILITY = 1e-10  # a posterior may be zero, its logarithm may not
+
+
+class Problem(BaseModel):
+    """What went wrong; `param` is the field that it went wrong with."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class Refusal(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: Problem
+
+
+_TEXT = {"type": "string"}
+FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "model": _TEXT,
+                        "prompt": _TEXT | {"description": "Hotwords: words, or lines of a word and its weight."},
+                        "keywords": {"type": "array", "items": _TEXT, "description": "Hotwords, one each."},
+                        "response_format": {"enum": FORMATS},
+                        "timestamp_granularities": {"type": "array", "items": {"enum": GRANULARITIES}},
+                        "include": {"type": "array", "items": {"enum": ["logprobs"]}},
+                        "stream": {"type": "boolean"},
+                    },
+                }
+            }
+        },
+    }
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind: {} for kind in ("application/json", "text/plain", "text/vtt", "text/event-stream")}},
+    **{code: {"model": Refusal} for code in (400, 404, 408, 413, 415, 503)},
+}
 
 
 def verbose(transcript: Transcript, granularities: Collection[str]) -> dict[str, Any]:

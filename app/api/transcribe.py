@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -22,7 +21,7 @@ from app.api import errors
 from app.api.body import require_room, sent_file
 from app.api.identity import Identified
 from app.api.playback import playback
-from app.api.streams import HEADERS, KEEP_ALIVE
+from app.api.streams import HEADERS, KEEP_ALIVE, described
 from app.conversation import Conversations
 from app.errors import FieldInvalid
 from app.store import UNKNOWN_FORMAT, WAV
@@ -166,10 +165,7 @@ def show(job_id: str, transcriptions: Running, person: Identified, language: Lan
     "/{job_id}/events",
     response_class=StreamingResponse,
     responses={
-        200: {
-            "description": "Server-sent events: `segment` for each one heard, `job` as it changes, at last `done`.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        },
+        **described("Server-sent events: `segment` for each one heard, `job` as it changes, at last `done`."),
         **_UNKNOWN,
     },
 )
@@ -187,7 +183,11 @@ async def follow(
     return StreamingResponse(_events(first, updates, language), media_type="text/event-stream", headers=HEADERS)
 
 
-@router.get("/{job_id}/result", response_class=PlainTextResponse, responses={**_UNKNOWN, 409: {}})
+@router.get(
+    "/{job_id}/result",
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}, **_UNKNOWN, 409: {}},
+)
 def result(
     job_id: str,
     transcriptions: Running,
