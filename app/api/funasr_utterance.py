@@ -57,7 +57,11 @@ class StreamUtterance:
         """Take a place among the speakers; raises SessionsFull, ModelError."""
         asked = self.asked
         options = SessionOptions(
-            sample_rate=asked.sample_rate, hotwords=asked.hotwords, chunk=asked.chunk, formatting=asked.formatting
+            sample_rate=asked.sample_rate,
+            hold_back=1 if asked.mode == "online" else 0,  # elsewhere the second pass puts right what was sent too soon
+            hotwords=asked.hotwords,
+            chunk=asked.chunk,
+            formatting=asked.formatting,
         )
         context = listening.listen(options, drafts=asked.mode != "offline")
         self._listener = await self._held.enter_async_context(context)
@@ -152,7 +156,7 @@ class Results:
     - online: the text bit by bit, each message what is new;
     - 2pass: the same while somebody speaks, under 2pass-online, and each stretch anew under 2pass-offline.
 
-    Only what two drafts agree on is sent of a draft, for it cannot be taken back.
+    Only what is stable in a draft is sent, for it cannot be taken back.
     """
 
     def __init__(self, asked: Asked, send: SendMessage) -> None:

@@ -77,11 +77,10 @@ async def test_funasr_client_hears_a_file_with_hotwords_and_itn(
     assert texts == heard
 
 
-# What is sent in `online` cannot be taken back: a first character that two drafts agreed on may be wrong.
 async def test_funasr_client_hears_a_file_online(url: str, wav: Path) -> None:
     messages = [one async for one in async_file_asr_stream(str(wav), url, mode="online", hotwords={WRONG: 100})]
     assert {message["mode"] for message in messages} == {"online"}
-    assert WRONG[2:] in "".join(message["text"] for message in messages)
+    assert WRONG in "".join(message["text"] for message in messages)
 
 
 async def test_funasr_client_may_have_numbers_in_words(url: str, wav: Path) -> None:
@@ -123,14 +122,15 @@ def heard_by_funasr_python(url: str, wav: Path) -> Heard:
 def test_funasr_python_hears_a_file(heard_by_funasr_python: Heard, mode: str) -> None:
     heard = heard_by_funasr_python[mode, False]
     whole = "".join(text for text, _ in heard).replace("，", "")
-    assert ("天上午" if mode == "online" else "明天上午") in whole
-    assert "一二三四五六" in whole
+    assert "明天上午" in whole
+    # What `online` has sent it cannot take back: in the row of digits one may be wrong.
+    assert ("三四五六" if mode == "online" else "一二三四五六") in whole
     assert [final for _, final in heard] == [False] * (len(heard) - 1) + [True]
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_funasr_python_is_heard_with_hotwords_and_itn(heard_by_funasr_python: Heard, mode: str) -> None:
     whole = "".join(text for text, _ in heard_by_funasr_python[mode, True])
-    assert (WRONG[2:] if mode == "online" else WRONG) in whole
+    assert WRONG in whole
     # The streaming models that `online` stands for write numbers in words.
     assert ("13800123456" in whole) == (mode != "online")

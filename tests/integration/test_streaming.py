@@ -116,6 +116,19 @@ def test_drafts_grow_towards_the_final_while_somebody_speaks(recognizer: Recogni
     assert any(draft.stable for draft in drafts)
 
 
+def test_what_cannot_be_taken_back_is_held_back(recognizer: Recognizer, speech: np.ndarray) -> None:
+    at_once, later = (Session(recognizer, SessionOptions(hold_back=count)) for count in (0, 2))
+    stable = []
+    for piece in chunks(pcm(speech), 3_200):
+        for session in (at_once, later):
+            session.accept(piece)
+        if at_once.draft_due and (soon := at_once.draft()) and (sure := later.draft()):
+            assert sure.text == soon.text
+            assert sure.stable == max(0, soon.stable - 2)
+            stable.append(sure.stable)
+    assert max(stable) > 2
+
+
 def test_the_states_follow_the_speaker(recognizer: Recognizer, speech: np.ndarray) -> None:
     session = Session(recognizer, SessionOptions(start_silence=2.0))
     silence = pcm(np.zeros(16_000, np.float32))
