@@ -78,7 +78,7 @@ def verify() -> None:
 
 @commands.command()
 def backup(target: Annotated[Path, typer.Argument(help="The archive to write, for example tingshuo.tar.")]) -> None:
-    """Write the database and the recordings into one archive; the app may run meanwhile."""
+    """Write the database, the recordings and the language models into one archive; the app may run meanwhile."""
     settings = Settings()
     with_database = not settings.database_url
     recordings = open_recordings(settings.data_dir, settings.audio_url)

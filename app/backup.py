@@ -1,10 +1,11 @@
 """A copy of all that is kept, in one archive, and the way back.
 
-The archive holds `tingshuo.db` and `audio/`. The database is copied by SQLite's own backup, so the app may run
-meanwhile; recordings are copied after it and lie on the disk before a record names them, so none that the copy names
+The archive holds `tingshuo.db`, `audio/`, and of `language/` the published language models and the check sets; what
+trainings that are under way have written is left out. The database is copied by SQLite's own backup, so the app may
+run meanwhile; files are copied after it and lie on the disk before a record names them, so none that the copy names
 is missing, unless it was deleted in that moment. What comes back lies in the data folder; where recordings belong
 into a bucket, `python -m app migrate` takes them there. Another database than SQLite has its own tools; then the
-archive holds the recordings only.
+archive holds the files only.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from app.errors import BackupInvalid, DataPresent, StoreUnavailable
 from app.recordings import Recordings
 
 _AUDIO = "audio"
+_LANGUAGE = "language"
+_KEPT_OF_LANGUAGE = ("versions", "check_sets")
 
 
 def back_up(data_dir: Path, recordings: Recordings, target: Path, *, with_database: bool = True) -> int:
@@ -42,6 +45,8 @@ def back_up(data_dir: Path, recordings: Recordings, target: Path, *, with_databa
                     with suppress(FileNotFoundError), recordings.local(kept.name) as path:
                         archive.add(path, f"{_AUDIO}/{kept.name}")
                         count += 1
+                for folder_kept in _KEPT_OF_LANGUAGE:
+                    _add_folder(archive, data_dir, f"{_LANGUAGE}/{folder_kept}")
             unfinished.chmod(0o600)
             with unfinished.open("rb+") as written:
                 os.fsync(written.fileno())
@@ -57,7 +62,8 @@ def restore(source: Path, data_dir: Path) -> int:
     The tables are brought up to date on the way. Raises DataPresent when something is kept there already,
     BackupInvalid, StoreUnavailable; then `data_dir` is as it was.
     """
-    if (data_dir / FILE_NAME).exists() or any((data_dir / _AUDIO).glob("*")):
+    present = (FILE_NAME, f"{_AUDIO}/*", *(f"{_LANGUAGE}/{folder}/*" for folder in _KEPT_OF_LANGUAGE))
+    if any(any(data_dir.glob(pattern)) for pattern in present):
         raise DataPresent(f"There are data in {data_dir} already; restore into an empty folder.")
     with guarded():
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -69,13 +75,22 @@ def restore(source: Path, data_dir: Path) -> int:
                 _check(unpacked)
             except (tarfile.TarError, EOFError, sqlite3.Error) as error:
                 raise BackupInvalid(f"{source} is not a whole backup: {error}") from error
-            (unpacked / _AUDIO).mkdir(exist_ok=True)
-            shutil.rmtree(data_dir / _AUDIO, ignore_errors=True)
-            (unpacked / _AUDIO).rename(data_dir / _AUDIO)
-            (data_dir / _AUDIO).chmod(0o700)
+            for name in (_AUDIO, _LANGUAGE):
+                (unpacked / name).mkdir(exist_ok=True)
+                shutil.rmtree(data_dir / name, ignore_errors=True)
+                (unpacked / name).rename(data_dir / name)
+                (data_dir / name).chmod(0o700)
             if (unpacked / FILE_NAME).exists():
                 (unpacked / FILE_NAME).rename(data_dir / FILE_NAME)
     return sum(1 for _ in (data_dir / _AUDIO).iterdir())
+
+
+def _add_folder(archive: tarfile.TarFile, data_dir: Path, name: str) -> None:
+    """Add what is whole in a folder; what is being written has a name that begins with a dot or ends with .part."""
+    for path in sorted((data_dir / name).glob("[!.]*")):
+        if path.suffix != ".part":
+            with suppress(FileNotFoundError):  # deleted in that moment
+                archive.add(path, f"{name}/{path.name}")
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -91,7 +106,7 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _check(unpacked: Path) -> None:
-    strangers = [path.name for path in unpacked.iterdir() if path.name not in (FILE_NAME, _AUDIO)]
+    strangers = [path.name for path in unpacked.iterdir() if path.name not in (FILE_NAME, _AUDIO, _LANGUAGE)]
     if strangers:
         raise tarfile.TarError(f"{strangers[0]} does not belong there")
     if not (unpacked / FILE_NAME).exists():

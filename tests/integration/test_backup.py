@@ -38,8 +38,24 @@ def test_what_was_backed_up_while_the_app_ran_comes_back(store: Store, tmp_path:
     assert other.messages("anna", conversation) == store.messages("anna", conversation)
     assert other.recording(said).read() == b"RIFF and so on"
     assert sorted(path.name for path in (tmp_path / "other").iterdir() if "db-" not in path.name) == [
-        "audio", "tingshuo.db",
+        "audio", "language", "tingshuo.db",
     ]  # fmt: skip
+
+
+def test_published_language_models_and_check_sets_come_back_and_drafts_do_not(store: Store, tmp_path: Path) -> None:
+    kept = {"versions/0123-ab.npz": b"model", "check_sets/abc/000.wav": b"RIFF", "check_sets/abc/manifest.jsonl": b"{}"}
+    left = {"versions/.12.part": b"half", "check_sets/def.part/000.wav": b"half", "jobs/ghi/source0.txt": b"now"}
+    for name, content in (kept | left).items():
+        path = tmp_path / "data" / "language" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    back_up(tmp_path / "data", store.recordings, tmp_path / "backup.tar")
+    restore(tmp_path / "backup.tar", tmp_path / "other")
+    language = tmp_path / "other" / "language"
+    found = {str(path.relative_to(language)): path.read_bytes() for path in language.rglob("*") if path.is_file()}
+    assert found == kept
+    with pytest.raises(DataPresent):
+        restore(tmp_path / "backup.tar", tmp_path / "other")
 
 
 def test_nothing_is_written_over(store: Store, tmp_path: Path) -> None:
