@@ -2,14 +2,25 @@
 # docker build -t tingshuo . && docker run -p 127.0.0.1:7860:7860 -e TINGSHUO_OPEN=1 -v tingshuo:/data tingshuo
 
 FROM python:3.11-slim AS packages
-COPY requirements.txt requirements-postgres.txt requirements-s3.txt ./
+COPY requirements.txt requirements-postgres.txt requirements-s3.txt requirements-celery.txt ./
 RUN python -m venv /opt/tingshuo \
-    && /opt/tingshuo/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt -r requirements-postgres.txt -r requirements-s3.txt
+    && /opt/tingshuo/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt -r requirements-postgres.txt -r requirements-s3.txt -r requirements-celery.txt
+
+# lmplz, which trains language models: the wheels of kenlm leave the program out. It brings all its libraries with it.
+FROM python:3.11-slim AS kenlm
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends cmake g++ make zlib1g-dev \
+        libboost-program-options-dev libboost-system-dev libboost-thread-dev libboost-test-dev
+RUN pip download --no-cache-dir --disable-pip-version-check --no-deps --no-binary kenlm --dest /tmp kenlm==0.3.0 \
+    && tar -xzf /tmp/kenlm-0.3.0.tar.gz -C /tmp \
+    && cmake -S /tmp/kenlm-0.3.0 -B /tmp/build -DCMAKE_BUILD_TYPE=Release -DFORCE_STATIC=ON \
+    && cmake --build /tmp/build --target lmplz --parallel "$(nproc)"
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 1000 tingshuo \
     && install --directory --owner=tingshuo --mode=0700 /data
 COPY --from=packages /opt/tingshuo /opt/tingshuo
+COPY --from=kenlm /tmp/build/bin/lmplz /opt/tingshuo/bin/lmplz
 WORKDIR /srv/tingshuo
 COPY app.py ./
 COPY app ./app

@@ -36,6 +36,14 @@ def test_an_image_copies_what_exists_and_what_the_builder_is_sent(name: str) -> 
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
+def test_an_image_can_train_language_models_with_the_trainer_that_is_tested(name: str) -> None:
+    tested = re.findall(r'(?m)^KENLM="(.+)"$', (ROOT / "scripts" / "environment.sh").read_text("utf-8"))
+    built = [word for instruction, *words in instructions(name) for word in words if word.startswith("kenlm==")]
+    assert built == [f"kenlm=={tested[0]}"]
+    assert ["COPY", "--from=kenlm", "/tmp/build/bin/lmplz", "/opt/tingshuo/bin/lmplz"] in instructions(name)
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
 def test_an_image_runs_without_rights_and_says_how_it_is(name: str) -> None:
     found = {instruction: words for instruction, *words in instructions(name)}
     assert found["USER"] == ["tingshuo"]
@@ -61,7 +69,7 @@ def test_the_composition_mounts_what_exists_and_shows_only_the_proxy() -> None:
 
 def test_the_settings_that_are_set_exist() -> None:
     texts = [(DEPLOY / name).read_text("utf-8") for name in ("compose.yaml", "tingshuo.service", ".env.example")]
-    texts += [(ROOT / name).read_text("utf-8") for name in (*DOCKERFILES, "docs/deploy.md", "docs/security.md")]
+    texts += [(ROOT / name).read_text("utf-8") for name in (*DOCKERFILES, "docs/deploy.md", "docs/lm.md", "docs/security.md")]
     named = {name.lower() for text in texts for name in re.findall(r"TINGSHUO_([A-Z_]+)", text)}
     assert named <= set(Settings.model_fields)
 
@@ -102,7 +110,7 @@ def test_the_lock_pins_every_requirement_with_its_hash() -> None:
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=[\w])", lock) if "==" in entry.split("\n")[0])
 
 
-@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/security.md", "SECURITY.md"])
+@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/lm.md", "docs/security.md", "SECURITY.md"])
 def test_links_and_tests_that_are_named_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     targets = [((ROOT / page).parent / target) for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text)]
