@@ -69,7 +69,8 @@ def test_the_composition_mounts_what_exists_and_shows_only_the_proxy() -> None:
 
 def test_the_settings_that_are_set_exist() -> None:
     texts = [(DEPLOY / name).read_text("utf-8") for name in ("compose.yaml", "tingshuo.service", ".env.example")]
-    texts += [(ROOT / name).read_text("utf-8") for name in (*DOCKERFILES, "docs/deploy.md", "docs/lm.md", "docs/security.md")]
+    pages = ("docs/deploy.md", "docs/lm.md", "docs/security.md")
+    texts += [(ROOT / name).read_text("utf-8") for name in (*DOCKERFILES, *pages)]
     named = {name.lower() for text in texts for name in re.findall(r"TINGSHUO_([A-Z_]+)", text)}
     assert named <= set(Settings.model_fields)
 
