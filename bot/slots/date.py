@@ -18,6 +18,7 @@ import cn2an
 from bot.heard import Heard
 from bot.phonetics import SoundLexicon, Sounds
 from bot.slots.mention import Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
+from bot.slots.numerals import whole_number
 
 _NUMBER = r"(?:[二三两]?十[一二三四五六七八九]?|[一二两三四五六七八九]|\d{1,2})"
 _BEFORE = r"(?<![零一二三四五六七八九十百\d])"
@@ -94,8 +95,7 @@ def _day(found: Mapping[str, str | None], today: date) -> date | None:
 
 
 def _number(text: str | None) -> int:
-    digits = (text or "").replace("两", "二")
-    return int(digits) if digits.isdigit() and digits.isascii() else int(cn2an.cn2an(digits, "smart"))
+    return whole_number((text or "").replace("两", "二"))
 
 
 def _year(text: str) -> int:

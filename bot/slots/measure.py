@@ -8,12 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-import cn2an
-
 from bot.heard import Heard
 from bot.phonetics import Sounds
 from bot.slots.mention import Mention, pick, spelled_confidence
-from bot.slots.numerals import NUMERAL, WELL_FORMED, read_by_sound
+from bot.slots.numerals import NUMERAL, WELL_FORMED, read_by_sound, whole_number
 
 _NUMERAL = r"(?:\d{1,5}(?:\.\d{1,3})?|[零〇一二两三四五六七八九十百]{1,6}(?:点[零〇一二三四五六七八九]{1,3})?|半)"
 _JOINTS = {"乘以": "×", "乘": "×", "x": "×", "×": "×", "*": "×", "到": "–", "至": "–", "-": "–"}
@@ -138,7 +136,7 @@ def _decimal(numeral: str) -> Decimal | None:
     try:
         if numeral[0].isdigit() and numeral.isascii():
             return Decimal(numeral)
-        number = cn2an.cn2an(whole.replace("两", "二") if len(whole) == 1 else whole, "smart")
+        number = whole_number(whole)
         digits = "".join(str("零一二三四五六七八九".index(digit)) for digit in fraction)
         return Decimal(f"{number}.{digits or 0}")
     except (ValueError, InvalidOperation):

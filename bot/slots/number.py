@@ -6,12 +6,10 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-import cn2an
-
 from bot.heard import Heard
 from bot.phonetics import Sounds, readings
 from bot.slots.mention import Mention, spelled_confidence
-from bot.slots.numerals import WELL_FORMED, read_by_sound
+from bot.slots.numerals import WELL_FORMED, read_by_sound, whole_number
 
 _NUMERAL = r"(?:\d{1,9}|[零〇一二两三四五六七八九十百千万俩仨]{1,12})"
 _COUNTED = re.compile(rf"(?P<number>{_NUMERAL})(?P<unit>[一-鿿])")
@@ -96,10 +94,7 @@ class NumberReader:
 
 def to_number(numeral: str) -> int | None:
     """Return the number that a numeral in digits or characters stands for, None when it is none."""
-    text = numeral.replace("俩", "两").replace("仨", "三").replace("〇", "零")
-    if text.isascii() and text.isdigit():
-        return int(text)
     try:
-        return int(cn2an.cn2an(text.replace("两", "二") if len(text) == 1 else text, "smart"))
+        return whole_number(numeral.replace("俩", "两").replace("仨", "三").replace("〇", "零"))
     except ValueError:
         return None

@@ -46,6 +46,7 @@ INTERRUPTIONS = [
     "再见",
 ]
 PLACES = ["第一个", "第二个", "最后一个", "第九个", "上一条删掉", "第一条删掉", "第二条", "完成", "没有了"]
+UNITS = ["", "位", "点", "号", "毫米"]
 GARBAGE = ["", " ", "。", "阿巴阿巴", "呃那个嗯", "😀", "\x00", "null", "{department}", "1" * 300, "啊" * 300]
 
 
@@ -86,6 +87,7 @@ def texts_of(domain: Domain, dialogues: Path) -> st.SearchStrategy[str]:
         st.builds("不要{}".format, value),
         st.builds("改{}".format, label),
         st.builds("{}改成{}".format, label, value),
+        st.builds("{}{}".format, st.text("零一二两十百点半幺3", min_size=1, max_size=5), st.sampled_from(UNITS)),
         st.text(max_size=12),
     )
 

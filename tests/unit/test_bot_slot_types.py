@@ -66,6 +66,11 @@ def test_a_number_that_was_heard_as_another_word_is_doubted() -> None:
     assert (mention.value, mention.confidence < SURE) == ("5", True)
 
 
+@pytest.mark.parametrize("text", ["零十一位", "零十零位", "零十个人"])
+def test_numerals_that_make_no_number_are_passed_over(text: str) -> None:
+    assert read(GUESTS, text) == []
+
+
 @pytest.mark.parametrize(("text", "problem"), [("零位", "number_small"), ("三十位", "number_large")])
 def test_a_number_out_of_bounds_is_a_problem(text: str, problem: str) -> None:
     assert [(mention.value, mention.problem) for mention in read(GUESTS, text)] == [("", problem)]
