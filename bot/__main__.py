@@ -17,7 +17,7 @@ from bot.evaluate import score_slots, slot_table, table
 from bot.graph import mermaid
 from bot.rehearsal import play, read_scripts
 from bot.timing import measure as measure_time
-from bot.turn import Reply, Utterance
+from bot.turn import Reply, Table, Utterance
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Task-oriented dialogue bots written in YAML.")
 
@@ -74,6 +74,9 @@ def chat(
 def _show(reply: Reply) -> None:
     for text in reply.texts:
         typer.echo(f"< {text}")
+    for card in reply.cards:
+        rows = (card.columns, *card.rows) if isinstance(card, Table) else ((card.text,),)
+        typer.echo("\n".join("  " + " | ".join(row) for row in rows))
     if reply.quick_replies:
         typer.echo("  " + " ".join(f"[{button.title}]" for button in reply.quick_replies))
 

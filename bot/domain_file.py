@@ -67,7 +67,9 @@ def _read(path: Path) -> tuple[dict[str, Any], yaml.Node]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", "") or "not YAML"
-        raise DomainInvalid(f"{path}, line {line}: {problem}; correct the YAML.", file=str(path), line=line) from error
+        braces = "{" in "".join(text.splitlines()[line - 1 : line])
+        remedy = "correct the YAML" + (", and put a text with {...} in it in quotes" if braces else "")
+        raise DomainInvalid(f"{path}, line {line}: {problem}; {remedy}.", file=str(path), line=line) from error
     if not isinstance(data, dict) or node is None:
         raise DomainInvalid(f"{path}, line 1: a domain is a mapping; begin with `name:`.", file=str(path), line=1)
     return data, node

@@ -73,6 +73,7 @@ def test_a_small_domain_is_enough(tmp_path: Path) -> None:
         ("keywords: [理发]", "reply: help", 24, "examples"),
         ("language: zh", "language: zh\ntimezone: Mars/Base", 4, "Asia/Shanghai"),
         ("title: 理发\nlanguage", "title: [理发\nlanguage", 3, "correct the YAML"),
+        ('"{day}理发"', "{day}理发", 16, "in quotes"),
         ("type: date", "type: phone\n    within_days: 3", 6, "belongs to slots of type date"),
         ("help: 比如“明天”。", "help: 比如“明天”。\n    opens: shave", 11, "shave"),
         ("help: 比如“明天”。", "help: 比如“明天”。\n    day: noon", 11, "noon"),
@@ -140,6 +141,12 @@ def test_chat_books_in_a_terminal(tmp_path: Path) -> None:
     assert code == 0
     assert "挂好了" in output
     assert "[确认]" in output
+
+
+def test_chat_shows_what_was_listed_in_rows(tmp_path: Path) -> None:
+    lines = "开始报告\n肠道准备良好\n进镜到回盲部\n升结肠见三枚息肉，大小五毫米\n完成\n没有\n确认\n"
+    _, output = run("chat", "endoscopy", "--database", str(tmp_path / "b.db"), lines=lines)
+    assert "部位 | 所见 | 数量 | 大小\n  升结肠 | 息肉 | 3 | 0.5厘米" in output
 
 
 def test_test_plays_dialogues_and_fails_when_one_does(tmp_path: Path) -> None:
