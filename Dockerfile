@@ -2,12 +2,15 @@
 # docker build -t tingshuo . && docker run -p 127.0.0.1:7860:7860 -e TINGSHUO_OPEN=1 -v tingshuo:/data tingshuo
 
 FROM python:3.11-slim AS packages
+WORKDIR /packages
 COPY requirements.txt requirements-postgres.txt requirements-s3.txt requirements-celery.txt ./
 RUN python -m venv /opt/tingshuo \
     && /opt/tingshuo/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt -r requirements-postgres.txt -r requirements-s3.txt -r requirements-celery.txt
 
 # lmplz, which trains language models: the wheels of kenlm leave the program out. It brings all its libraries with it.
 FROM python:3.11-slim AS kenlm
+# Debian keeps one version of each: one that is named here would soon be gone.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends cmake g++ make zlib1g-dev \
         libboost-program-options-dev libboost-system-dev libboost-thread-dev libboost-test-dev
@@ -35,7 +38,7 @@ ENV PATH=/opt/tingshuo/bin:$PATH \
     HOME=/tmp \
     TINGSHUO_HOST=0.0.0.0 \
     TINGSHUO_DATA_DIR=/data
-USER tingshuo
+USER 1000
 VOLUME /data
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

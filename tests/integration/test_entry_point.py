@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +18,15 @@ import pytest
 
 from tests.integration.client import Chat
 
-ENTRY_POINT = Path(__file__).parents[2] / "app.py"
+ROOT = Path(__file__).parents[2]
+ENTRY_POINT = ROOT / "app.py"
+START = """
+from starlette.testclient import TestClient
+import app.factory
+from app.settings import Settings
+with TestClient(app.factory.build(Settings(open=True)), base_url="http://localhost") as client:
+    print(app.factory.__file__, client.get("/ready").json()["status"], client.get("/").status_code)
+"""
 
 
 @pytest.fixture
@@ -66,3 +76,22 @@ def test_the_app_starts_from_nothing_serves_its_page_and_stops_when_told(
     assert "message done" in log
     assert "欧阳" not in log
     assert (tmp_path / "data" / "tingshuo.db").exists()
+
+
+def test_what_the_image_holds_is_enough_to_start(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    ignored = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line[0] not in "#*!"]
+    kept_out = shutil.ignore_patterns("__pycache__", *(Path(pattern).name for pattern in ignored))
+    for source in re.findall(r"(?m)^COPY ([\w.]+) \./", (ROOT / "Dockerfile").read_text("utf-8")):
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, image / source, ignore=kept_out)
+        else:
+            image.mkdir(exist_ok=True)
+            shutil.copy(ROOT / source, image)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["TINGSHUO_DATA_DIR"] = str(tmp_path / "data")
+    started = subprocess.run(
+        [sys.executable, "-c", START], cwd=image, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert started.returncode == 0, started.stderr[-2000:]
+    assert started.stdout.split()[-3:] == [str(image / "app" / "factory.py"), "ready", "200"]

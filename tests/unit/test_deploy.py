@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from app.metrics import Metrics, ModelCollector
 from app.settings import Settings
@@ -16,6 +18,7 @@ from app.settings import Settings
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 DOCKERFILES = ("Dockerfile", "Dockerfile.gpu")
+SPACE_COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
 
 
 def instructions(name: str) -> list[list[str]]:
@@ -46,9 +49,24 @@ def test_an_image_can_train_language_models_with_the_trainer_that_is_tested(name
 @pytest.mark.parametrize("name", DOCKERFILES)
 def test_an_image_runs_without_rights_and_says_how_it_is(name: str) -> None:
     found = {instruction: words for instruction, *words in instructions(name)}
-    assert found["USER"] == ["tingshuo"]
+    assert found["USER"] == ["1000"]  # as a number, which Kubernetes asks for to see that it is not root
     assert "HEALTHCHECK" in found
     assert found["CMD"] == ['["python",', '"app.py"]']
+
+
+def test_a_space_finds_what_the_front_matter_names() -> None:
+    _, front, _ = (ROOT / "README.md").read_text("utf-8").split("---\n", 2)
+    space = yaml.safe_load(front)
+    requirements = (ROOT / "requirements.txt").read_text("utf-8")
+    assert space["sdk"] == "gradio"
+    assert f"gradio=={space['sdk_version']} " in requirements
+    assert (ROOT / space["app_file"]).is_file()
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    assert SpecifierSet(python).contains(space["python_version"])
+    assert len(space["short_description"]) <= 60  # the hub refuses a longer one
+    assert {space["colorFrom"], space["colorTo"]} <= set(SPACE_COLOURS)
+    # All native libraries come in wheels; a Space installs what is named here by Debian's names.
+    assert (ROOT / "packages.txt").read_text("utf-8") == ""
 
 
 def test_the_composition_mounts_what_exists_and_shows_only_the_proxy() -> None:
