@@ -12,9 +12,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from app.errors import StoreUnavailable
@@ -22,6 +24,8 @@ from app.factory import build
 from app.presence import Presence
 from app.settings import Settings
 from app.store import Store
+from asr import Audio, HotwordList, Transcript
+from asr.hotwords import EMPTY
 from bot import DialogueState, Reply
 from tests.integration.client import Chat, GatedRecognizer, InstantRecognizer, Serve, wav
 
@@ -178,3 +182,52 @@ def test_a_bot_that_breaks_leaves_the_message_with_a_retry(settings: Settings, s
     healthy = httpx.Client(base_url=serve(build(settings, recognizer=InstantRecognizer(), page=None)).base_url)
     chat.client = healthy
     assert chat.retry(failed["id"])[-1]["role"] == "bot"
+
+
+def test_a_worker_without_memory_says_so_on_every_way_in_and_serves_the_next(settings: Settings, serve: Serve) -> None:
+    class Greedy(InstantRecognizer):
+        """Asks for more memory than any machine has, until it is content."""
+
+        content = False
+
+        def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
+            if not self.content:
+                np.empty(2**60, np.uint8)
+            return super().transcribe(audio, hotwords)
+
+    recognizer = Greedy()
+    client = serve(build(settings, recognizer=recognizer, page=None))
+    chat = Chat(client)
+    failed = chat.say(wav())[-1]
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "internal_error")
+    openai = {"files": {"file": ("a.wav", wav())}, "data": {"model": "whisper-1"}}
+    refused = client.post("/v1/audio/transcriptions", **openai)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (500, "internal_error")
+    job = client.post("/api/transcribe", files={"file": ("a.wav", wav())}).json()
+    followed = client.get(f"/api/transcribe/{job['id']}/events").text
+    assert '"status":"failed"' in followed
+    assert "Traceback" not in refused.text + followed
+
+    recognizer.content = True
+    assert chat.retry(failed["id"])[-1]["role"] == "bot"
+    assert client.post("/v1/audio/transcriptions", **openai).json()["text"] == recognizer.text
+    client.post(f"/api/transcribe/{job['id']}/retry")
+    assert '"status":"done"' in client.get(f"/api/transcribe/{job['id']}/events").text
+
+
+@pytest.mark.parametrize("role", ["front", "fallback"])
+def test_a_bots_backend_that_hangs_is_not_waited_for_and_nobody_waits_behind_it(
+    settings: Settings, serve: Serve, role: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hung:  # takes connections, and never says a word
+        told = {"bot_backend": "rasa", "bot_url": f"http://127.0.0.1:{hung.getsockname()[1]}", "bot_role": role}
+        settings = settings.model_copy(update=told | {"bot_timeout": 0.5, "workers": 1})
+        client = serve(build(settings, recognizer=InstantRecognizer(), page=None))
+        chats = [Chat(client) for _ in range(4)]
+        with ThreadPoolExecutor(len(chats)) as people:
+            answers = list(people.map(lambda chat: chat.say(wav())[-1], chats))
+        assert client.get("/ready").status_code == 200
+    # The bot that is built in takes over.
+    assert {(answer["role"], answer["status"], answer["text"]) for answer in answers} == {
+        ("bot", "done", "请问挂哪个科？")
+    }
