@@ -56,3 +56,33 @@ def test_markup_from_the_bot_and_the_recogniser_is_shown_as_it_is(open_chat: Ope
     expect(chat.replies.first).to_contain_text(ATTACKS[0])
     chat.mine.first.locator("button").first.click()
     unbroken(chat.page)
+
+
+def test_markup_in_hotword_lists_and_suggestions_is_shown_as_it_is(open_chat: OpenChat) -> None:
+    page = open_chat().page
+
+    def poison(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        entry = {"word": ATTACK, "weight": 20, "aliases": [ATTACK], "contexts": [ATTACK]}
+        fault = {"line": 1, "column": 1, "reason": ATTACK, "message": ATTACK, "warning": True}
+        if "lists" in body:
+            body["lists"].append({"id": "1", "name": ATTACK, "words": 1, "read_only": False})
+        if "text" in body:
+            body |= {"text": f"{ATTACK}\n", "words": [entry], "problems": [fault]}
+        if "candidates" in body:
+            body["candidates"] = [
+                {"id": "1", "word": ATTACK, "alias": ATTACK, "alias_is_word": True, "message_id": ATTACK}
+            ]
+        route.fulfill(response=answer, body=json.dumps(body))
+
+    page.route("**/api/hotwords/**", poison)
+    page.get_by_role("button", name="热词", exact=True).click()
+    panel = page.locator(".hw-panel")
+    expect(panel.locator(".pn-nav")).to_contain_text(ATTACKS[0])
+    expect(panel.locator(".hw-card-word")).to_have_value(ATTACK)
+    unbroken(page)
+    panel.get_by_role("button", name="文本", exact=True).click()
+    expect(panel.locator(".hw-text")).to_have_value(f"{ATTACK}\n")
+    expect(panel.locator(".hw-problem")).to_be_visible()
+    unbroken(page)
