@@ -123,7 +123,7 @@ def more_audio_than_is_listened_to(socket: ClientConnection) -> None:
 @pytest.mark.parametrize(
     "flood", [huge_message, packed_message, tiny_messages, rubbish, more_audio_than_is_listened_to]
 )
-def test_a_flood_takes_no_memory_and_harms_nobody(
+def test_a_flood_leaves_no_memory_taken_and_harms_nobody(
     server: Server, path: str, began: bool, flood: Callable[[ClientConnection], None]
 ) -> None:
     before = memory()
