@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chat_page import RECOGNITION_MS, ChatPage
 
-Voice = Callable[[str], Path]
-
 TRAINING_MS = 240_000  # how long a test waits for a training on a busy machine
-DAYS = ("明天下午", "后天上午", "下周一上午", "今天下午", "明天上午")
-SENTENCES = [f"{wish}{day}看医生" for wish, day in product(("我想", "我要", "帮我约", "我打算"), DAYS)]
-RECORDING, GENERAL, FIELD = "doctor-tomorrow", "看一上", "看医生"
+GAMES = ("昨天晚上的球赛", "今天下午的球赛", "上个周末的球赛", "这一场球赛", "明天晚上的球赛")
+ASKED = ("你看了吗", "谁赢了", "几点开始", "好看吗", "在哪里看")
+SAID, GENERAL, FIELD = "昨天晚上的球赛你看了吗", "求在", "球赛"
+SENTENCES = [game + asked for game, asked in product(GAMES, ASKED) if game + asked != SAID]
+RECORDING = Path(__file__).parents[2] / "assets" / "check-set" / "audio" / "h100.ogg"
 
 
 class Panel:
@@ -79,9 +79,9 @@ def check_set(tmp_path: Path, data_dir: Path) -> Path:
 
 
 def test_pasted_sentences_become_a_model_that_hears_them_and_are_taken_back(
-    chat: ChatPage, panel: Panel, voice: Voice, check_set: Path
+    chat: ChatPage, panel: Panel, check_set: Path
 ) -> None:
-    before = chat.answered_after(lambda: chat.upload(voice(RECORDING)))
+    before = chat.answered_after(lambda: chat.upload(RECORDING))
     expect(chat.transcript(before)).to_contain_text(GENERAL)
 
     panel.open()
@@ -90,14 +90,14 @@ def test_pasted_sentences_become_a_model_that_hears_them_and_are_taken_back(
     panel.node.get_by_text("训练和检查的选项").click()
     panel.page.set_input_files(".lm-options input[type=file]", check_set)
     expect(panel.node.get_by_label("测试录音").locator("option:checked")).to_have_text("三段录音（3 段）")
-    panel.train("门诊", [*SENTENCES, "only English here"])
+    panel.train("球迷", [*SENTENCES, "only English here"])
     panel.ends("published")
     expect(panel.figure("clips")).to_have_text("3")
-    expect(panel.figure("kept")).to_have_text("20")
+    expect(panel.figure("kept")).to_have_text("24")
     expect(panel.report.locator("[data-figure=perplexity]")).to_have_attribute("data-state", "better")
     expect(panel.report.locator(".lm-problems tr")).to_contain_text("only English here")
     panel.view("版本")
-    expect(panel.now).to_contain_text("门诊")
+    expect(panel.now).to_contain_text("球迷")
     expect(panel.node.locator(".lm-curve .lm-current-point")).to_have_count(2)
 
     panel.view("试一试")
@@ -106,15 +106,16 @@ def test_pasted_sentences_become_a_model_that_hears_them_and_are_taken_back(
     expect(panel.node.locator(".pn-side").nth(1)).to_contain_text(FIELD)
 
     panel.close()
-    heard = chat.answered_after(lambda: chat.upload(voice(RECORDING)))
+    heard = chat.answered_after(lambda: chat.upload(RECORDING))
     expect(chat.transcript(heard)).to_contain_text(FIELD)
 
     panel.open()
     panel.view("版本")
-    panel.now.get_by_role("button", name="退回自带的模型").click()
-    expect(panel.now.locator("strong")).to_have_text("自带的模型")
+    for button in ("退回自带的模型", "改用第 1 版 · 球迷", "退回自带的模型"):
+        panel.node.get_by_role("button", name=button).click()
+        expect(panel.now.locator("strong")).to_have_text(button.removeprefix("退回").removeprefix("改用"))
     panel.close()
-    again = chat.answered_after(lambda: chat.upload(voice(RECORDING)))
+    again = chat.answered_after(lambda: chat.upload(RECORDING))
     expect(chat.transcript(again)).to_contain_text(GENERAL)
 
 
