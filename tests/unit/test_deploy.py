@@ -123,7 +123,7 @@ def test_prometheus_reads_the_alerts_that_are_there() -> None:
 def test_the_lock_pins_every_requirement_with_its_hash() -> None:
     lock = (ROOT / "requirements.lock").read_text("utf-8")
     locked = dict(re.findall(r"(?m)^([\w.-]+)==([^ \\]+)", lock))
-    for name in ("requirements.txt", "requirements-postgres.txt", "requirements-s3.txt"):
+    for name in ("requirements.txt", "requirements-postgres.txt", "requirements-s3.txt", "requirements-celery.txt"):
         for package, version in re.findall(r"(?m)^([\w.-]+)(?:\[\w+\])?==(\S+)", (ROOT / name).read_text("utf-8")):
             assert locked[package.lower().replace("_", "-")] == version, package
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=[\w])", lock) if "==" in entry.split("\n")[0])
