@@ -19,6 +19,7 @@ from asr.decoding.automaton import HotwordScorer, Match, Pattern
 from asr.decoding.beam import BeamSettings, Scorer, best_texts, search
 from asr.decoding.frames import FrameDecoder, said_between, text_of, unmarked
 from asr.decoding.greedy import NOT_TEXT, UNKNOWN, Candidates, rank, tokens_of
+from asr.decoding.line import Edit, Line, renamed, spread
 from asr.decoding.phonetic import (
     SHORT,
     PhoneticSettings,
@@ -29,10 +30,9 @@ from asr.decoding.phonetic import (
     exact_aliases,
 )
 from asr.decoding.words import WordRescorer
-from asr.hotwords import DEFAULT_WEIGHT, EMPTY, Hotword, HotwordList
-from asr.posteriors import Array, Frames, Posteriors
-from asr.transcript import Alternative, Change, Reading, Token, join_texts
-from asr.words import segment, usualness
+from asr.hotwords import DEFAULT_WEIGHT, EMPTY, HotwordList
+from asr.posteriors import Frames, Posteriors
+from asr.transcript import Change, Reading, Token, join_texts
 
 _KEPT = 32  # lists made ready; a list of 5,000 words takes some 15 MB
 
@@ -119,7 +119,7 @@ class HotwordDecoder:
         # A hotword is what a general language model does not expect: it needs only have been heard.
         posteriors = replace(posteriors, log_probs=np.maximum(posteriors.log_probs, told.log_probs))
         ready = self._ready(hotwords)
-        line = _Line(list(tokens), [candidates.units[0] for candidates in ranked])
+        line = Line(list(tokens), [candidates.units[0] for candidates in ranked])
         if alone is not None:
             ready.credit(line, ranked, alone)
         if Tier.LATTICE in tiers:
@@ -140,7 +140,7 @@ class HotwordDecoder:
         tokens = tokens_of(ranked, told, self._units, offset=offset)
         if ready is None or not tokens:
             return unmarked(tokens, self._units), ()
-        line = _Line(list(tokens), [candidates.units[0] for candidates in ranked])
+        line = Line(list(tokens), [candidates.units[0] for candidates in ranked])
         if searched:
             ready.credit_search(line, tokens_of(rank(plain, self._units), plain, self._units, offset=offset))
         if Tier.PHONETIC in tiers:
@@ -180,66 +180,6 @@ class HotwordDecoder:
         return SoundTable(self._units)
 
 
-@dataclass(frozen=True)
-class _Edit:
-    start: int
-    end: int
-    word: str
-    tier: Tier
-    tokens: tuple[Token, ...]
-    heard: str | None = None  # None is what the line says
-
-
-class _Line:
-    """The tokens of one segment as the model wrote them, and the edits made to them so far."""
-
-    def __init__(self, tokens: list[Token], units: list[int]) -> None:
-        self.tokens = tokens
-        self.units = units
-        self.edits: list[_Edit] = []
-
-    @cached_property
-    def usual(self) -> Array:
-        """How usual the written word is that each token is part of, 0 to 1; 0 for a character on its own."""
-        found = np.zeros(len(self.tokens), dtype=np.float32)
-        if all(len(token.text) == 1 for token in self.tokens):
-            start = 0
-            for word in segment("".join(token.text for token in self.tokens)):
-                found[start : start + len(word)] = usualness(word)
-                start += len(word)
-        return found
-
-    def free(self, start: int, end: int) -> bool:
-        """Tell whether no edit touches the tokens `start` to `end`."""
-        return all(edit.end <= start or end <= edit.start for edit in self.edits)
-
-    def written(self, start: int, end: int) -> str:
-        """Return what the model wrote at the tokens `start` to `end`."""
-        return join_texts(token.text for token in self.tokens[start:end])
-
-    def in_context(self, hotword: Hotword, start: int, end: int) -> bool:
-        """Tell whether the tokens touch one of the contexts in which the word is not to be put."""
-        for context in hotword.contexts:
-            for first in range(max(0, start - len(context) + 1), end):
-                for last in range(first + 1, min(len(self.tokens), first + len(context)) + 1):
-                    if last > start and self.written(first, last) == context:
-                        return True
-        return False
-
-    def finished(self) -> tuple[tuple[Token, ...], tuple[Change, ...]]:
-        """Return the tokens after all edits, and the changes at their places in those."""
-        tokens: list[Token] = []
-        changes = []
-        done = 0
-        for edit in sorted(self.edits, key=lambda edit: edit.start):
-            tokens += self.tokens[done : edit.start]
-            heard = self.written(edit.start, edit.end) if edit.heard is None else edit.heard
-            changes.append(Change(edit.word, len(tokens), len(tokens) + len(edit.tokens), heard, str(edit.tier)))
-            tokens += edit.tokens
-            done = edit.end
-        return (*tokens, *self.tokens[done:]), tuple(changes)
-
-
 class _Ready:
     """A list made ready for one vocabulary."""
 
@@ -262,7 +202,7 @@ class _Ready:
         spelled = [(word, spell(word, self._index)) for word in self._by_word]
         return HotwordScorer([Pattern(word, units, float(len(units))) for word, units in spelled if units])
 
-    def credit(self, line: _Line, ranked: Sequence[Candidates], alone: Callable[[], Posteriors]) -> None:
+    def credit(self, line: Line, ranked: Sequence[Candidates], alone: Callable[[], Posteriors]) -> None:
         """Find the words that are there because the model was told of them."""
         matches = self._words.find(line.units)
         if not matches:
@@ -273,17 +213,17 @@ class _Ready:
             before = join_texts(heard[row] for row in rows if row in heard)
             if before != line.written(match.start, match.end):
                 tokens = tuple(line.tokens[match.start : match.end])
-                line.edits.append(_Edit(match.start, match.end, match.word, Tier.BIAS, tokens, before))
+                line.edits.append(Edit(match.start, match.end, match.word, Tier.BIAS, tokens, before))
 
-    def credit_search(self, line: _Line, plain: Sequence[Token]) -> None:
+    def credit_search(self, line: Line, plain: Sequence[Token]) -> None:
         """Find the words that are there because the search over frames was told of them."""
         for match in self.scorer.find(line.units):
             tokens = tuple(line.tokens[match.start : match.end])
             before = said_between(plain, tokens[0].start, tokens[-1].end)
             if before != line.written(match.start, match.end):
-                line.edits.append(_Edit(match.start, match.end, match.word, Tier.LATTICE, tokens, before))
+                line.edits.append(Edit(match.start, match.end, match.word, Tier.LATTICE, tokens, before))
 
-    def search(self, line: _Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
+    def search(self, line: Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
         """Let the lattice search put words in."""
         chosen = search(ranked, posteriors.log_probs, [self.scorer], self._settings.beam)
         for match in self.scorer.find(chosen):
@@ -304,10 +244,10 @@ class _Ready:
             for place in span:
                 likely = float(posteriors.log_probs[ranked[place].row, chosen[place]])
                 text = self._units[chosen[place]]
-                tokens.append(_renamed(line.tokens[place], text, _raised(likely, bonus)))
-            line.edits.append(_Edit(match.start, match.end, match.word, Tier.LATTICE, tuple(tokens)))
+                tokens.append(renamed(line.tokens[place], text, _raised(likely, bonus)))
+            line.edits.append(Edit(match.start, match.end, match.word, Tier.LATTICE, tuple(tokens)))
 
-    def correct(self, line: _Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
+    def correct(self, line: Line, ranked: Sequence[Candidates], posteriors: Posteriors) -> None:
         """Put in words whose alias stands there, then words that sound like what stands there."""
         # A hotword that the model got right by itself is not taken apart for another one.
         right = self.scorer.find(line.units)
@@ -317,16 +257,16 @@ class _Ready:
         for match in self._phonetic.find(log_probs, np.array(line.units), line.usual):
             self._put(line, right, match)
 
-    def _put(self, line: _Line, right: Sequence[Match], found: SoundMatch) -> None:
+    def _put(self, line: Line, right: Sequence[Match], found: SoundMatch) -> None:
         start, end = found.start, found.end
         if not line.free(start, end) or any(match.start < end and start < match.end for match in right):
             return
         if line.in_context(self._by_word[found.word], start, end) or line.written(start, end) == found.word:
             return
-        tokens = tuple(_spread(found.word, line.tokens[start:end], found.probability))
-        line.edits.append(_Edit(start, end, found.word, Tier.PHONETIC, tokens))
+        tokens = tuple(spread(found.word, line.tokens[start:end], found.probability))
+        line.edits.append(Edit(start, end, found.word, Tier.PHONETIC, tokens))
 
-    def _written_aliases(self, line: _Line) -> Iterable[tuple[int, int, str]]:
+    def _written_aliases(self, line: Line) -> Iterable[tuple[int, int, str]]:
         for start in range(len(line.tokens) if self._aliases else 0):
             for end in range(min(len(line.tokens), start + self._longest_alias), start, -1):
                 word = self._aliases.get(line.written(start, end))
@@ -379,25 +319,3 @@ def _raised(log_prob: float, bonus: float) -> float:
     probability = min(math.exp(log_prob), 1.0)
     raised = probability * math.exp(min(bonus, 50.0))
     return raised / (raised + 1.0 - probability)
-
-
-def _renamed(token: Token, text: str, confidence: float) -> Token:
-    """Write `text` at a token; what the model had there shares the probability that is left."""
-    others = [other for other in token.alternatives if other.text != text]
-    total = sum(other.probability for other in others)
-    left = min(1.0, (1.0 - confidence) / total) if total else 0.0
-    shrunk = [Alternative(other.text, other.probability * left) for other in others]
-    return replace(token, text=text, confidence=confidence, alternatives=(Alternative(text, confidence), *shrunk))
-
-
-def _spread(word: str, replaced: Sequence[Token], confidence: float) -> Iterable[Token]:
-    """Make the tokens of a word that takes the place of others: one a character, Latin words whole."""
-    texts = [word] if word.isascii() else list(word)
-    if len(texts) == len(replaced):
-        for text, token in zip(texts, replaced, strict=True):
-            yield _renamed(token, text, confidence)
-        return
-    start, end = replaced[0].start, replaced[-1].end
-    step = (end - start) / len(texts)
-    for number, text in enumerate(texts):
-        yield Token(text, start + number * step, start + (number + 1) * step, confidence)
