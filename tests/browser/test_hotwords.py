@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Download, Locator, Page, expect
 
-from tests.browser.chat_page import RECOGNITION_MS, ChatPage
+from tests.browser.chat_page import RECOGNITION_MS, ChatPage, Microphone
 
 Voice = Callable[[str], Path]
 
@@ -66,14 +66,21 @@ def send(chat: ChatPage, recording: Path) -> Locator:
     return chat.answered_after(lambda: chat.upload(recording))
 
 
-def test_a_word_added_in_the_panel_is_heard_in_the_next_message(chat: ChatPage, panel: Panel, voice: Voice) -> None:
+def test_a_word_added_in_the_panel_is_heard_in_the_next_upload_and_while_one_speaks(
+    chat: ChatPage, panel: Panel, voice: Voice, microphone: Microphone
+) -> None:
+    expect(chat.transcript(send(chat, voice("book-name")))).not_to_contain_text("王筱铭")
     panel.open()
     panel.add("王筱铭 40")
     panel.close()
 
-    message = send(chat, voice("book-name"))
+    expect(chat.transcript(send(chat, voice("book-name")))).to_contain_text("我叫王筱铭")
 
-    expect(chat.transcript(message)).to_contain_text("我叫王筱铭")
+    chat.let_go_of_microphone()
+    microphone.hears(voice("book-name"))
+    chat.press_talk()
+    expect(chat.card.locator(".ts-partial")).to_contain_text("王筱铭", timeout=RECOGNITION_MS)
+    expect(chat.transcript(chat.answered_after(chat.page.mouse.up))).to_contain_text("我叫王筱铭")
 
 
 def test_words_are_changed_weighed_undone_and_deleted_in_the_table(panel: Panel) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,10 +14,17 @@ import numpy as np
 import soundfile
 from fastapi import FastAPI
 
-from asr import FORMATTED, Audio, Formatting, HotwordList, Segment, Token, Transcript
+from asr import FORMATTED, Audio, Formatting, HotwordList, Segment, Token, Transcript, decode_audio
 from asr.hotwords import EMPTY
 
 Serve = Callable[[FastAPI], httpx.Client]  # what the fixture `serve` is
+SECOND_OF_SILENCE = bytes(32_000)  # as 16-bit PCM of 16 kHz
+
+
+def spoken(data_dir: Path, *names: str) -> bytes:
+    """Recordings of `data_dir`/voice one after the other as 16-bit PCM of 16 kHz, a second of silence between them."""
+    parts = [decode_audio((data_dir / "voice" / f"{name}.wav").read_bytes()).samples for name in names]
+    return SECOND_OF_SILENCE.join(np.round(samples * 32767).astype("<i2").tobytes() for samples in parts)
 
 
 def transcript_of(text: str) -> Transcript:

@@ -70,6 +70,20 @@ def serve() -> Iterator[Serve]:
         stop()
 
 
+@pytest.fixture(scope="module")
+def server(app: FastAPI) -> Iterator[httpx.Client]:
+    """A client of the server for the `app` that a module makes for its tests."""
+    client, stop = start_server(app)
+    yield client
+    stop()
+
+
+@pytest.fixture(scope="module")
+def url(server: httpx.Client) -> str:
+    """Where that server speaks FunASR's protocol."""
+    return f"ws://127.0.0.1:{server.base_url.port}/"
+
+
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """One server for all tests that need no other than a conversation of their own."""

@@ -20,9 +20,8 @@ from websockets.sync.client import ClientConnection, connect
 from app.errors import PortUnavailable
 from app.factory import build
 from app.settings import Settings
-from asr import Audio, Recognizer, decode_audio
-from tests.integration.client import Serve
-from tests.integration.conftest import start_server
+from asr import Audio, Recognizer
+from tests.integration.client import Serve, spoken
 
 Message = dict[str, Any]
 
@@ -34,26 +33,9 @@ def app(tmp_path_factory: pytest.TempPathFactory, embedded: Recognizer) -> FastA
 
 
 @pytest.fixture(scope="module")
-def server(app: FastAPI) -> Iterator[httpx.Client]:
-    client, stop = start_server(app)
-    yield client
-    stop()
-
-
-@pytest.fixture(scope="module")
-def url(server: httpx.Client) -> str:
-    return f"ws://127.0.0.1:{server.base_url.port}/"
-
-
-@pytest.fixture(scope="module")
 def pcm(data_dir: Path) -> bytes:
     """明天上午, a pause, 我要预约消化内科: about 6 s."""
-    parts = [
-        decode_audio((data_dir / "voice" / f"{name}.wav").read_bytes()).samples
-        for name in ("book-when", "book-department")
-    ]
-    samples = np.concatenate([parts[0], np.zeros(16_000, np.float32), parts[1]])
-    return np.round(samples * 32767).astype("<i2").tobytes()
+    return spoken(data_dir, "book-when", "book-department")
 
 
 @pytest.fixture

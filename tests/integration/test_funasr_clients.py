@@ -7,20 +7,18 @@ import os
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from funasr_client import async_file_asr, async_file_asr_stream
 
 from app.factory import build
 from app.settings import Settings
-from asr import Recognizer, decode_audio
-from tests.integration.conftest import start_server
+from asr import Recognizer
+from tests.integration.client import spoken
 
 ROOT = Path(__file__).parents[2]
 # Its package has the name of funasr-client's, so scripts/test installs it into a folder of its own.
@@ -36,28 +34,14 @@ def app(tmp_path_factory: pytest.TempPathFactory, embedded: Recognizer) -> FastA
 
 
 @pytest.fixture(scope="module")
-def server(app: FastAPI) -> Iterator[httpx.Client]:
-    client, stop = start_server(app)
-    yield client
-    stop()
-
-
-@pytest.fixture(scope="module")
-def url(server: httpx.Client) -> str:
-    return f"ws://127.0.0.1:{server.base_url.port}/"
-
-
-@pytest.fixture(scope="module")
 def wav(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
     """明天上午, a pause, 幺三八零零一二三四五六: 7 s."""
-    parts = [decode_audio((data_dir / "voice" / f"book-{name}.wav").read_bytes()).samples for name in ("when", "phone")]
-    samples = np.concatenate([parts[0], np.zeros(16_000, np.float32), parts[1]])
     path = tmp_path_factory.mktemp("wav") / "demo.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16_000)
-        file.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
+        file.writeframes(spoken(data_dir, "book-when", "book-phone"))
     return path
 
 

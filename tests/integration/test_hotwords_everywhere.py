@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from websockets.sync.client import connect
 
 from app.factory import build
 from app.settings import Settings
-from asr import Recognizer, decode_audio
-from tests.integration.client import Chat
-from tests.integration.conftest import start_server
+from asr import Recognizer
+from tests.integration.client import Chat, spoken
 
 RECORDING = Path(__file__).parents[1] / "data" / "voice" / "book-name.wav"
 NAME = "王筱铭"  # written like nobody would guess, and spoken like 王小明
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory, embedded: Recognizer) -> Iterator[httpx.Client]:
+def app(tmp_path_factory: pytest.TempPathFactory, embedded: Recognizer) -> FastAPI:
     settings = Settings(data_dir=tmp_path_factory.mktemp("everywhere"), workers=2)
-    app = build(settings, recognizer=embedded, page=None)
-    client, stop = start_server(app)
-    yield client
-    stop()
+    return build(settings, recognizer=embedded, page=None)
 
 
 def _message(client: httpx.Client) -> str:
@@ -50,16 +47,12 @@ def _job(client: httpx.Client) -> str:
     return client.get(f"/api/transcribe/{job['id']}/result", params={"format": "txt"}).text
 
 
-def _pcm() -> bytes:
-    return (decode_audio(RECORDING.read_bytes()).samples * 32767).astype("<i2").tobytes()
-
-
 def _held(client: httpx.Client, **begin: Any) -> str:
     """What the page does while its button is held, or with `hands_free`; the user's message as it ends up."""
     url = f"ws://127.0.0.1:{client.base_url.port}/api/conversations/{Chat(client).id}/live"
     with connect(url) as connection:
         connection.send(json.dumps({"type": "begin", "client_id": "held", **begin}))
-        connection.send(_pcm())
+        connection.send(spoken(RECORDING.parents[1], RECORDING.stem))
         connection.send(json.dumps({"type": "end"}))
         told = [json.loads(connection.recv(timeout=30))]
         while told[-1]["type"] not in ("done", "error"):
@@ -76,7 +69,7 @@ def _funasr(client: httpx.Client, **settings: Any) -> str:
     url = f"ws://127.0.0.1:{client.base_url.port}/"
     with connect(url, subprotocols=["binary"]) as connection:  # type: ignore[list-item]
         connection.send(json.dumps({"mode": "offline", "wav_name": "name", "is_speaking": True, **settings}))
-        connection.send(_pcm())
+        connection.send(spoken(RECORDING.parents[1], RECORDING.stem))
         connection.send(json.dumps({"is_speaking": False}))
         return str(json.loads(connection.recv(timeout=30))["text"])
 
@@ -90,19 +83,19 @@ WAYS = (_message, _held, _hands_free, _openai, _job, _funasr, _trial)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.strip("_"))
-def test_a_global_word_is_heard_on_every_way(client: httpx.Client, way: Callable[[httpx.Client], str]) -> None:
-    client.put("/api/hotwords", json={"text": ""})
-    assert NAME not in way(client)
-    client.put("/api/hotwords", json={"text": f"{NAME} 40"})
-    assert NAME in way(client)
+def test_a_global_word_is_heard_on_every_way(server: httpx.Client, way: Callable[[httpx.Client], str]) -> None:
+    server.put("/api/hotwords", json={"text": ""})
+    assert NAME not in way(server)
+    server.put("/api/hotwords", json={"text": f"{NAME} 40"})
+    assert NAME in way(server)
 
 
-def test_words_of_a_request_are_put_on_top_of_the_global_ones(client: httpx.Client) -> None:
-    client.put("/api/hotwords", json={"text": "克罗恩病"})
-    assert NAME in _openai(client, prompt=NAME)
-    assert NAME in _funasr(client, hotwords=json.dumps({NAME: 40}, ensure_ascii=False))
+def test_words_of_a_request_are_put_on_top_of_the_global_ones(server: httpx.Client) -> None:
+    server.put("/api/hotwords", json={"text": "克罗恩病"})
+    assert NAME in _openai(server, prompt=NAME)
+    assert NAME in _funasr(server, hotwords=json.dumps({NAME: 40}, ensure_ascii=False))
 
 
-def test_the_same_list_gives_the_same_text_on_every_way(client: httpx.Client) -> None:
-    client.put("/api/hotwords", json={"text": f"{NAME} 40"})
-    assert {way(client).strip() for way in WAYS} == {f"我叫{NAME}。"}
+def test_the_same_list_gives_the_same_text_on_every_way(server: httpx.Client) -> None:
+    server.put("/api/hotwords", json={"text": f"{NAME} 40"})
+    assert {way(server).strip() for way in WAYS} == {f"我叫{NAME}。"}

@@ -17,9 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from app.factory import build
 from app.settings import Settings
-from asr import Recognizer, decode_audio
-from tests.integration.client import Chat
-from tests.integration.conftest import start_server
+from asr import Recognizer
+from tests.integration.client import SECOND_OF_SILENCE, Chat, spoken
 
 Message = dict[str, Any]
 Open = Callable[..., ClientConnection]
@@ -29,13 +28,6 @@ Open = Callable[..., ClientConnection]
 def app(tmp_path_factory: pytest.TempPathFactory, embedded: Recognizer) -> FastAPI:
     settings = Settings(data_dir=tmp_path_factory.mktemp("live"), workers=2, max_record_seconds=20.0)
     return build(settings, recognizer=embedded, page=None)
-
-
-@pytest.fixture(scope="module")
-def server(app: FastAPI) -> Iterator[httpx.Client]:
-    client, stop = start_server(app)
-    yield client
-    stop()
 
 
 @pytest.fixture
@@ -59,13 +51,7 @@ def live(chat: Chat) -> Iterator[Open]:
 @pytest.fixture(scope="module")
 def pcm(data_dir: Path) -> bytes:
     """我要挂号 and then, after a second, 明天上午, with silence around."""
-    parts = [
-        decode_audio((data_dir / "voice" / f"{name}.wav").read_bytes()).samples
-        for name in ("doctor-tomorrow", "book-when")
-    ]
-    pause = np.zeros(16_000, np.float32)
-    samples = np.concatenate([pause, parts[0], pause, parts[1], pause])
-    return np.round(samples * 32767).astype("<i2").tobytes()
+    return SECOND_OF_SILENCE + spoken(data_dir, "doctor-tomorrow", "book-when") + SECOND_OF_SILENCE
 
 
 def speak(socket: ClientConnection, pcm: bytes, size: int = 1_024) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asr import Audio, Recognizer, decode_audio, open_recognizer
 from asr.decoding.greedy import decode_greedily
@@ -78,6 +80,30 @@ def test_other_rates_are_resampled_as_a_recording_is(recognizer: Recognizer, spe
     live = hear(Session(recognizer, SessionOptions(sample_rate=rate)), chunks(data, 1_001))
 
     assert said(live) == said(offline)
+
+
+def found(session: Session, pieces: Iterable[bytes]) -> list[tuple[float, float, bytes]]:
+    ended = [stretch for piece in pieces for stretch in session.accept(piece)] + session.finish()
+    return [(stretch.start, stretch.end, stretch.samples.tobytes()) for stretch in ended]
+
+
+@settings(max_examples=12, deadline=None)
+@given(rate=st.integers(8_000, 48_000), sizes=st.lists(st.integers(0, 60_000), min_size=1, max_size=5))
+def test_no_sample_is_lost_or_changed_by_how_the_audio_is_split(
+    recognizer: Recognizer, speech: np.ndarray, rate: int, sizes: list[int]
+) -> None:
+    data = pcm(soxr.resample(speech[:90_000], 16_000, rate))  # it ends in the middle of a word
+    ends = np.cumsum([0, *sizes])
+    pieces = [data[begin:end] for begin, end in pairwise(ends)] + [data[ends[-1] :]]
+    options = SessionOptions(sample_rate=rate)
+
+    whole = Session(recognizer, options)
+    expected = found(whole, [data])
+
+    assert found(Session(recognizer, options), pieces) == expected
+    assert len(expected) == 2
+    assert whole.seconds == pytest.approx(len(data) / 2 / rate, abs=0.001)
+    assert expected[-1][1] == pytest.approx(whole.seconds, abs=0.001)
 
 
 def test_speech_longer_than_a_segment_is_cut_at_the_same_pauses(recognizer: Recognizer, data_dir: Path) -> None:
