@@ -118,7 +118,7 @@ class Connection:
             if not self._options.verify:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-        opening = import_optional("websockets.sync.client").connect(
+        opening = import_optional("websockets.sync.client").reconnect(
             self._options.url,
             subprotocols=["binary"],
             ssl=context,
@@ -129,7 +129,8 @@ class Connection:
             max_size=_LARGEST_MESSAGE,
             proxy=None,
         )
-        # What people said goes to the host that the operator named, and not to where that one points.
+        # What people said goes to the host that the operator named, and not to where that one points. `connect` could
+        # not be told: it returns when the connection is open.
         opening.process_redirect = lambda refusal: refusal
         return opening.__enter__()  # it outlives this block, and is closed by `close`
 

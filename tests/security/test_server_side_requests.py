@@ -201,14 +201,19 @@ def test_an_action_that_is_pointed_elsewhere_fails(
 @pytest.mark.parametrize("status", REDIRECTS)
 def test_a_recogniser_that_points_elsewhere_gets_no_audio_there(trap: Trap, status: int) -> None:
     class Elsewhere(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # a client of WebSockets passes over what an older one says
+
         def do_GET(self) -> None:
+            asked.append(self.path)
             self.send_response(status)
+            self.send_header("Content-Length", "0")
             self.send_header("Location", f"ws://127.0.0.1:{trap.port}/")
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing between the dots of the test run."""
 
+    asked: list[str] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
@@ -218,6 +223,7 @@ def test_a_recogniser_that_points_elsewhere_gets_no_audio_there(trap: Trap, stat
     finally:
         server.shutdown()
         server.server_close()
+    assert len(asked) == 2
     assert trap.visits == 0
 
 
