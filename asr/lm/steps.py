@@ -47,7 +47,7 @@ a recogniser is of its field: what is left to the general model keeps other talk
 was chosen is told in benchmarks/field_language/README.md."""
 CONVINCING = 1_000
 """So many different sentences may have half of MOST_SHARE. The held-out part of a small corpus is like the rest of it,
-so it says little about how people speak: 25 sentences at MOST_SHARE spoiled recordings that have nothing to do with
+so it says little about how people speak: 25 sentences at a share of 0.3 spoiled recordings that have nothing to do with
 them, and at LEAST_SHARE they corrected what they were given for."""
 
 _LONGEST_WORD = 6
