@@ -1,6 +1,7 @@
 """One engine in a process of its own: started and spoken to by benchmarks/offline.py.
 
-It loads its model, prints a line, and for each line it reads recognises all clips once and prints how long that took.
+It loads its models, prints a line, and for each line it reads, a number of seconds, recognises that much of the
+recording and prints how long that took: detector, recogniser and punctuation, in its own way.
 Only the standard library and numpy are imported at the top: one of the peers needs an environment of its own.
 """
 
@@ -11,96 +12,142 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-Recognise = Callable[[np.ndarray], int]
-"""A clip, float32 at 16 kHz, to the number of characters recognised."""
+SAMPLE_RATE = 16000
+VAD = Path(__file__).parents[1] / "models" / "embedded" / "vad"
+
+Recognise = Callable[[np.ndarray], str]
+"""A recording, float32 at 16 kHz, to its punctuated text."""
 
 
-def tingshuo(model: Path, threads: int, hotwords: int = 0) -> Recognise:
+def tingshuo(models: Path, threads: int, kind: str = "paraformer", hotwords: int = 0) -> Recognise:
+    from asr.audio import Audio
     from asr.engines.onnx_engine import OnnxEngine
+    from asr.finishing import Finisher
     from asr.hotwords import EMPTY, Hotword, HotwordList
-    from asr.recognizer import EMBEDDED, Recognizer
+    from asr.punctuation import Punctuator
+    from asr.recognizer import Recognizer
     from asr.vad import open_vad
 
-    engine = OnnxEngine(model, threads=threads)
-    recognizer = Recognizer(open_vad(EMBEDDED / "vad"), engine, min_confidence=0.0)
+    engine = OnnxEngine(models / kind, threads=threads)
+    finisher = Finisher(Punctuator(models / "punctuation", threads=threads), None)
+    recognizer = Recognizer(open_vad(VAD), engine, finisher=finisher, min_confidence=0.0)
     characters = [unit for unit in engine.units if "\u4e00" <= unit <= "\u9fff"]
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice(characters, 2 + number % 4)) for number in range(hotwords)]
     hotword_list = HotwordList(tuple(map(Hotword, words))) if words else EMPTY
-
-    def recognise(samples: np.ndarray) -> int:
-        segment = recognizer.recognise(samples, hotwords=hotword_list)
-        return len(segment.tokens) if segment else 0
-
-    return recognise
+    return lambda samples: recognizer.transcribe(Audio(samples, SAMPLE_RATE), hotword_list).text
 
 
-def with_hotwords(model: Path, threads: int) -> Recognise:
-    return tingshuo(model, threads, 100)
+def tingshuo_hotwords(models: Path, threads: int) -> Recognise:
+    return tingshuo(models, threads, hotwords=100)
 
 
-def sherpa_onnx(model: Path, threads: int) -> Recognise:
+def seaco(models: Path, threads: int) -> Recognise:
+    return tingshuo(models, threads, "seaco")
+
+
+def seaco_hotwords(models: Path, threads: int) -> Recognise:
+    return tingshuo(models, threads, "seaco", 100)
+
+
+def stretches(samples: np.ndarray) -> Iterator[np.ndarray]:
+    """The speech as this project's detector finds it, for peers that cannot read the model."""
+    from asr.vad import open_vad
+
+    for span in open_vad(VAD).spans(samples):
+        yield samples[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)]
+
+
+def sherpa_onnx(models: Path, threads: int) -> Recognise:
     import sherpa_onnx
 
-    recognizer = sherpa_onnx.OfflineRecognizer.from_paraformer(
-        str(model / "model_quant.onnx"), str(model / "tokens.txt"), num_threads=threads
+    file, tokens = models / "paraformer" / "model_quant.onnx", models / "paraformer" / "tokens.txt"
+    recognizer = sherpa_onnx.OfflineRecognizer.from_paraformer(str(file), str(tokens), num_threads=threads)
+    marks = sherpa_onnx.OfflinePunctuationModelConfig(
+        ct_transformer=str(models / "punctuation" / "model_quant.onnx"), num_threads=threads
     )
+    punctuation = sherpa_onnx.OfflinePunctuation(sherpa_onnx.OfflinePunctuationConfig(marks))
 
-    def recognise(samples: np.ndarray) -> int:
-        stream = recognizer.create_stream()
-        stream.accept_waveform(16000, samples)
-        recognizer.decode_stream(stream)
-        return len(stream.result.tokens)
+    def recognise(samples: np.ndarray) -> str:
+        texts = []
+        for stretch in stretches(samples):
+            stream = recognizer.create_stream()
+            stream.accept_waveform(SAMPLE_RATE, stretch)
+            recognizer.decode_stream(stream)
+            texts.append(punctuation.add_punctuation(stream.result.text))
+        return "".join(texts)
 
     return recognise
 
 
-def funasr_onnx(model: Path, threads: int) -> Recognise:
-    from funasr_onnx import Paraformer
+def funasr_onnx(models: Path, threads: int) -> Recognise:
+    from funasr_onnx import CT_Transformer, Fsmn_vad, Paraformer
 
-    recognizer = Paraformer(str(model), batch_size=1, quantize=True, intra_op_num_threads=threads)
-    return lambda samples: len(recognizer(samples)[0]["preds"][0])
+    detector = Fsmn_vad(str(VAD), intra_op_num_threads=threads)
+    recognizer = Paraformer(str(models / "paraformer"), batch_size=1, quantize=True, intra_op_num_threads=threads)
+    punctuation = CT_Transformer(str(models / "punctuation"), quantize=True, intra_op_num_threads=threads)
+
+    def recognise(samples: np.ndarray) -> str:
+        texts = []
+        for begin, end in detector(samples)[0]:
+            (heard,) = recognizer(samples[begin * SAMPLE_RATE // 1000 : end * SAMPLE_RATE // 1000])
+            texts.append(punctuation("".join(heard["preds"][0]))[0])
+        return "".join(texts)
+
+    return recognise
 
 
-def funasr(model: Path, threads: int) -> Recognise:
+def funasr(models: Path, threads: int) -> Recognise:
     import torch
     from funasr import AutoModel
 
     torch.set_num_threads(threads)
-    recognizer = AutoModel(model=str(model), device="cpu", ncpu=threads, disable_update=True, disable_pbar=True)
-    return lambda samples: len(recognizer.generate(samples)[0]["text"].split())
+    settings = {"device": "cpu", "ncpu": threads, "disable_update": True, "disable_pbar": True}
+    recognizer = AutoModel(model=str(models / "paraformer"), **settings)
+    punctuation = AutoModel(model=str(models / "punctuation"), **settings)
+
+    def recognise(samples: np.ndarray) -> str:
+        texts = []
+        for stretch in stretches(samples):
+            (heard,) = recognizer.generate(stretch)
+            texts.append(punctuation.generate(heard["text"])[0]["text"])
+        return "".join(texts)
+
+    return recognise
 
 
 ENGINES = {
     "tingshuo": tingshuo,
-    "hotwords": with_hotwords,
+    "tingshuo, 100 hotwords": tingshuo_hotwords,
+    "tingshuo seaco": seaco,
+    "tingshuo seaco, 100 hotwords": seaco_hotwords,
     "sherpa-onnx": sherpa_onnx,
     "funasr-onnx": funasr_onnx,
-    "funasr": funasr,
+    "funasr (torch, float)": funasr,
 }
 
 
 def main() -> None:
-    name, model, threads, clips = sys.argv[1:]
+    name, models, threads, recording = sys.argv[1:]
     answers = sys.stdout
     sys.stdout = sys.stderr  # what the engines print must not come between the answers
     logging.disable(logging.WARNING)
-    recognise = ENGINES[name](Path(model), int(threads))
-    with np.load(clips) as file:
-        samples = [file[clip] for clip in file.files]
+    recognise = ENGINES[name](Path(models), int(threads))
+    samples = np.load(recording)
     print(json.dumps({"ready": True}), file=answers, flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        heard = samples[: round(float(line) * SAMPLE_RATE)]
         begin, begin_cpu = time.perf_counter(), time.process_time()
-        tokens = sum(recognise(clip) for clip in samples)
+        text = recognise(heard)
         answer = {
             "seconds": time.perf_counter() - begin,
             "cpu_seconds": time.process_time() - begin_cpu,
-            "tokens": tokens,
+            "characters": len(text),
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
         print(json.dumps(answer), file=answers, flush=True)
