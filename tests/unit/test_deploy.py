@@ -132,7 +132,8 @@ def test_the_lock_pins_every_requirement_with_its_hash() -> None:
 @pytest.mark.parametrize("page", ["docs/deploy.md", "docs/lm.md", "docs/security.md", "SECURITY.md"])
 def test_links_and_tests_that_are_named_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
-    targets = [((ROOT / page).parent / target) for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text)]
+    prose = re.sub(r"(?s)```.*?```|`[^`\n]*`", "", text)  # code has brackets of its own
+    targets = [((ROOT / page).parent / target) for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", prose)]
     assert [str(target) for target in targets if not target.exists()] == []
     tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
     assert set(re.findall(r"`(?:tests/\w+/)?(test_\w+\.py)`", text)) <= tests
