@@ -160,14 +160,16 @@ class RunningModel:
             return
         if is_folder:  # a folder that is not there must not be taken for the name of a model to download
             folder = Path(self.wanted).expanduser()
-            self._run(folder, folder.name, "chosen")
+            self.name = folder.name
+            self._run(folder, self.name, "chosen")
             return
         found = locate(self.wanted, self._cache)
         self._punctuation = "" if Path(self.wanted).is_dir() else card_of(self.wanted).punctuation
         if found is None:
             self._run(None, EMBEDDED_NAME, "downloading")
         else:
-            self._run(found, self.wanted, "chosen")
+            self.name = self.wanted
+            self._run(found, self.name, "chosen")
         if found is None or (self._punctuation and locate(self._punctuation, self._cache) is None):
             self._thread = threading.Thread(target=self._download, name="model-download", daemon=True)
             self._thread.start()
