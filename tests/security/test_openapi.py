@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.security.people import People
 
-EXAMPLES = 5  # of each kind, for each operation
+EXAMPLES = 3  # of each kind, for each operation
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 

@@ -115,7 +115,7 @@ def opened(domain: Domain, clock: list[datetime]) -> Dialogue:
 
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
-@settings(max_examples=30, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@settings(max_examples=20, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(data=st.data())
 def test_nothing_is_lost_unsaid_and_nothing_asked_four_times(domain: str, data: st.DataObject) -> None:
     clock = [START]
