@@ -1,7 +1,7 @@
 """One engine in a process of its own: started and spoken to by benchmarks/offline.py.
 
-It loads its models, prints a line, and for each line it reads, a number of seconds, recognises that much of the
-recording and prints how long that took: detector, recogniser and punctuation, in its own way.
+It loads its models, prints a line, and for each line it reads, a number of seconds and one of hotwords, recognises that
+much of the recording and prints how long that took: detector, recogniser and punctuation, in its own way.
 Only the standard library and numpy are imported at the top: one of the peers needs an environment of its own.
 """
 
@@ -20,11 +20,11 @@ import numpy as np
 SAMPLE_RATE = 16000
 VAD = Path(__file__).parents[1] / "models" / "embedded" / "vad"
 
-Recognise = Callable[[np.ndarray], str]
-"""A recording, float32 at 16 kHz, to its punctuated text."""
+Recognise = Callable[[np.ndarray, int], str]
+"""A recording, float32 at 16 kHz, to its punctuated text, with so many hotwords if the engine is Tingshuo's."""
 
 
-def tingshuo(models: Path, threads: int, kind: str = "paraformer", hotwords: int = 0) -> Recognise:
+def tingshuo(models: Path, threads: int, kind: str = "paraformer") -> Recognise:
     from asr.audio import Audio
     from asr.engines.onnx_engine import OnnxEngine
     from asr.finishing import Finisher
@@ -37,22 +37,21 @@ def tingshuo(models: Path, threads: int, kind: str = "paraformer", hotwords: int
     finisher = Finisher(Punctuator(models / "punctuation", threads=threads), None)
     recognizer = Recognizer(open_vad(VAD), engine, finisher=finisher, min_confidence=0.0)
     characters = [unit for unit in engine.units if "\u4e00" <= unit <= "\u9fff"]
-    rng = np.random.default_rng(0)
-    words = ["".join(rng.choice(characters, 2 + number % 4)) for number in range(hotwords)]
-    hotword_list = HotwordList(tuple(map(Hotword, words))) if words else EMPTY
-    return lambda samples: recognizer.transcribe(Audio(samples, SAMPLE_RATE), hotword_list).text
+    lists: dict[int, HotwordList] = {0: EMPTY}
 
+    def drawn(count: int) -> HotwordList:
+        rng = np.random.default_rng(0)
+        return HotwordList(tuple(Hotword("".join(rng.choice(characters, 2 + place % 4))) for place in range(count)))
 
-def tingshuo_hotwords(models: Path, threads: int) -> Recognise:
-    return tingshuo(models, threads, hotwords=100)
+    def recognise(samples: np.ndarray, hotwords: int) -> str:
+        words = lists.setdefault(hotwords, drawn(hotwords))
+        return recognizer.transcribe(Audio(samples, SAMPLE_RATE), words).text
+
+    return recognise
 
 
 def seaco(models: Path, threads: int) -> Recognise:
     return tingshuo(models, threads, "seaco")
-
-
-def seaco_hotwords(models: Path, threads: int) -> Recognise:
-    return tingshuo(models, threads, "seaco", 100)
 
 
 def stretches(samples: np.ndarray) -> Iterator[np.ndarray]:
@@ -73,7 +72,7 @@ def sherpa_onnx(models: Path, threads: int) -> Recognise:
     )
     punctuation = sherpa_onnx.OfflinePunctuation(sherpa_onnx.OfflinePunctuationConfig(marks))
 
-    def recognise(samples: np.ndarray) -> str:
+    def recognise(samples: np.ndarray, hotwords: int) -> str:
         texts = []
         for stretch in stretches(samples):
             stream = recognizer.create_stream()
@@ -92,7 +91,7 @@ def funasr_onnx(models: Path, threads: int) -> Recognise:
     recognizer = Paraformer(str(models / "paraformer"), batch_size=1, quantize=True, intra_op_num_threads=threads)
     punctuation = CT_Transformer(str(models / "punctuation"), quantize=True, intra_op_num_threads=threads)
 
-    def recognise(samples: np.ndarray) -> str:
+    def recognise(samples: np.ndarray, hotwords: int) -> str:
         texts = []
         for begin, end in detector(samples)[0]:
             (heard,) = recognizer(samples[begin * SAMPLE_RATE // 1000 : end * SAMPLE_RATE // 1000])
@@ -111,7 +110,7 @@ def funasr(models: Path, threads: int) -> Recognise:
     recognizer = AutoModel(model=str(models / "paraformer"), **settings)
     punctuation = AutoModel(model=str(models / "punctuation"), **settings)
 
-    def recognise(samples: np.ndarray) -> str:
+    def recognise(samples: np.ndarray, hotwords: int) -> str:
         texts = []
         for stretch in stretches(samples):
             (heard,) = recognizer.generate(stretch)
@@ -123,9 +122,7 @@ def funasr(models: Path, threads: int) -> Recognise:
 
 ENGINES = {
     "tingshuo": tingshuo,
-    "tingshuo, 100 hotwords": tingshuo_hotwords,
     "tingshuo seaco": seaco,
-    "tingshuo seaco, 100 hotwords": seaco_hotwords,
     "sherpa-onnx": sherpa_onnx,
     "funasr-onnx": funasr_onnx,
     "funasr (torch, float)": funasr,
@@ -141,9 +138,10 @@ def main() -> None:
     samples = np.load(recording)
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in sys.stdin:
-        heard = samples[: round(float(line) * SAMPLE_RATE)]
+        seconds, hotwords = line.split()
+        heard = samples[: round(float(seconds) * SAMPLE_RATE)]
         begin, begin_cpu = time.perf_counter(), time.process_time()
-        text = recognise(heard)
+        text = recognise(heard, int(hotwords))
         answer = {
             "seconds": time.perf_counter() - begin,
             "cpu_seconds": time.process_time() - begin_cpu,
