@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def tingshuo(models: Path, threads: int, kind: str = "paraformer") -> Recognise:
     from asr.audio import Audio
     from asr.engines.onnx_engine import OnnxEngine
     from asr.finishing import Finisher
-    from asr.hotwords import EMPTY, Hotword, HotwordList
+    from asr.hotwords import Hotword, HotwordList
     from asr.punctuation import Punctuator
     from asr.recognizer import Recognizer
     from asr.vad import open_vad
@@ -37,15 +38,14 @@ def tingshuo(models: Path, threads: int, kind: str = "paraformer") -> Recognise:
     finisher = Finisher(Punctuator(models / "punctuation", threads=threads), None)
     recognizer = Recognizer(open_vad(VAD), engine, finisher=finisher, min_confidence=0.0)
     characters = [unit for unit in engine.units if "\u4e00" <= unit <= "\u9fff"]
-    lists: dict[int, HotwordList] = {0: EMPTY}
 
+    @cache
     def drawn(count: int) -> HotwordList:
         rng = np.random.default_rng(0)
         return HotwordList(tuple(Hotword("".join(rng.choice(characters, 2 + place % 4))) for place in range(count)))
 
     def recognise(samples: np.ndarray, hotwords: int) -> str:
-        words = lists.setdefault(hotwords, drawn(hotwords))
-        return recognizer.transcribe(Audio(samples, SAMPLE_RATE), words).text
+        return recognizer.transcribe(Audio(samples, SAMPLE_RATE), drawn(hotwords)).text
 
     return recognise
 
