@@ -62,6 +62,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 Detail = str | int | float
+INTERNAL_ERROR = "internal_error"  # the code of what nobody foresaw
 
 
 class AppError(Exception):

@@ -181,7 +181,7 @@ def build(
             ):
                 yield
         finally:
-            await conversations.close(settings.shutdown_timeout)
+            await conversations.carrier.close(settings.shutdown_timeout)
             await app.state.transcriptions.close()
             await run_in_threadpool(app.state.language_models.close)
             app.state.transcriber.close()
@@ -221,7 +221,11 @@ def _watch(app: FastAPI, settings: Settings) -> None:
     capacity = settings.workers + settings.max_waiting
     state.metrics.collect(ModelCollector(lambda: (state.model.name, state.model.broken is None)))
     for name, description, value in (
-        ("tingshuo_messages_in_progress", "Messages on their way or waiting.", lambda: state.conversations.admitted),
+        (
+            "tingshuo_messages_in_progress",
+            "Messages on their way or waiting.",
+            lambda: state.conversations.carrier.admitted,
+        ),
         ("tingshuo_files_in_progress", "Files that are being transcribed or wait.", lambda: state.transcriber.admitted),
         ("tingshuo_messages_capacity", "How many messages are taken at a time.", lambda: capacity),
         ("tingshuo_free_bytes", "Room on the disk of the data.", lambda: health.free_bytes(settings.data_dir)),

@@ -17,8 +17,7 @@ from typing import BinaryIO
 
 import structlog
 
-from app.conversation import INTERNAL_ERROR
-from app.errors import AppError, Detail
+from app.errors import INTERNAL_ERROR, AppError, Detail
 from app.jobs import Job, Jobs
 from app.logs import origin
 from app.streams import with_pauses

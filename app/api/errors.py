@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from app.conversation import INTERNAL_ERROR
 from app.errors import (
+    INTERNAL_ERROR,
     AccessRefused,
     AppError,
     Busy,

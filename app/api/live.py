@@ -35,8 +35,8 @@ from starlette.websockets import WebSocketDisconnect
 from app.api import errors
 from app.api.chat import Message
 from app.api.identity import Identified
-from app.conversation import INTERNAL_ERROR, Conversation, Conversations
-from app.errors import AppError, Detail, RequestInvalid
+from app.conversation import Conversation, Conversations
+from app.errors import INTERNAL_ERROR, AppError, Detail, RequestInvalid
 from app.limits import Limits
 from app.listening import Began, Listener, Listening, Quiet, Said
 from app.logs import origin
@@ -87,7 +87,7 @@ async def live(websocket: WebSocket, conversation_id: str, person: Identified) -
         limits.check_audio(person.id, address)
         conversations: Conversations = state.conversations
         conversation = await conversations.open(person.id, conversation_id)
-        conversations.check_admission()
+        conversations.carrier.check_admission()
         options = SessionOptions(
             sample_rate=begin.sample_rate,
             start_silence=QUIET_SECONDS if begin.hands_free else None,

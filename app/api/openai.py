@@ -40,8 +40,8 @@ from app.api.openai_shapes import (
     verbose,
 )
 from app.api.streams import HEADERS, KEEP_ALIVE
-from app.conversation import INTERNAL_ERROR, Conversations
-from app.errors import AppError, FieldInvalid, ModelUnknown
+from app.conversation import Conversations
+from app.errors import INTERNAL_ERROR, AppError, FieldInvalid, ModelUnknown
 from app.logs import origin
 from app.streams import with_pauses
 from app.transcriber import Options, Progress, Transcriber

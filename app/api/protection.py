@@ -14,8 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from app.api import errors
-from app.conversation import INTERNAL_ERROR
-from app.errors import CrossSite
+from app.errors import INTERNAL_ERROR, CrossSite
 from app.logs import origin
 from app.metrics import Metrics
 from app.settings import Settings

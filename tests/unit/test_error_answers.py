@@ -10,8 +10,7 @@ import pytest
 from fastapi import Request
 
 from app.api import errors
-from app.conversation import INTERNAL_ERROR
-from app.errors import AppError, Busy, NoSpeech, TextTooLong
+from app.errors import INTERNAL_ERROR, AppError, Busy, NoSpeech, TextTooLong
 from asr.errors import AsrError, AudioTooLong, ModelFileMissing
 from bot.errors import BotError
 
