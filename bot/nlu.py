@@ -14,7 +14,9 @@ from bot.heard import Heard, listen
 from bot.intents import CERTAIN, POSSIBLE, IntentMatcher
 from bot.phonetics import SoundLexicon, Sounds, sounds_of
 from bot.slots import Mention
+from bot.slots.free import CLAUSE, CuedText
 from bot.slots.mention import negate, negation_pattern, pick
+from bot.slots.model import AFTER
 from bot.slots.readers import BARE, open_reader
 from bot.slots.record import find_place
 from bot.turn import Utterance
@@ -23,7 +25,6 @@ _LABEL_SCORE = 0.9
 _CUED, _ASKED, _UNUSABLE = 0.3, 0.1, 0.5
 _WHOLE = 0.9
 _STOPS = ",，。;；!！?？ "
-_CLAUSE = re.compile(r"[,，。;；!！?？]|然后|顺便|另外|接着|再(?=[帮给订挂查改设买写])")
 _SURE_NAME = 0.85  # a name with a usual surname has more
 
 
@@ -77,6 +78,11 @@ class Nlu:
         self._readers = {name: open_reader(name, slot, domain.words) for name, slot in domain.slots.items()}
         self._bare = [name for name, slot in domain.slots.items() if slot.type in BARE]
         self._texts = [name for name, slot in domain.slots.items() if slot.type == "text"]
+        self._cued_texts = [
+            CuedText(name, cues, domain.slots[name].longest, _others(domain, name))
+            for name in self._texts
+            if (cues := [cue for cue in domain.slots[name].cues if not cue.startswith(AFTER)])
+        ]
         self._cues = Cues(domain.slots)
         self._labels = {
             label: name for name, slot in reversed(domain.slots.items()) for label in (*slot.aliases, slot.label)
@@ -98,6 +104,12 @@ class Nlu:
             mentions = [mention for mention in mentions if mention.confidence >= _WHOLE]
         guess = not self._answers_whole(heard, sounds, asked, now)
         intents = self._matcher.rank(heard, sounds, mentions, guess=guess)
+        if self._begins(intents) and any(one.slot == asked and one.how == "bare" for one in mentions):
+            # Any words may be the name of a place, but those that begin another task are none.
+            mentions = self._mentions(heard, sounds, "", now)
+        for text in self._cued_texts:
+            if (found := text.read(heard, sounds, mentions)) != mentions:  # its words say nothing about what is wanted
+                mentions, intents = found, self._matcher.rank(heard, sounds, found, guess=guess)
         place, span = find_place(heard, sounds) if self._has_lists else ("", (0, 0))
         if place:
             mentions = [one for one in mentions if one.end <= span[0] or one.start >= span[1]]
@@ -169,9 +181,12 @@ class Nlu:
         sure = [name for name in names if name.confidence >= _SURE_NAME and not name.problem]
         return bool(sure) and _coverage(heard, sure) == 1.0
 
+    def _begins(self, intents: Sequence[tuple[str, float]]) -> bool:
+        return any(name in self._beginnings and confidence >= CERTAIN for name, confidence in intents[:1])
+
     def _wanted(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
         """Return the likeliest intents of the clauses that begin a task, each once; () when there are no two."""
-        ends = [*(match.start() for match in _CLAUSE.finditer(heard.text)), len(heard.text)]
+        ends = [*(match.start() for match in CLAUSE.finditer(heard.text)), len(heard.text)]
         if len(ends) < 2 or len(self._beginnings) < 2:
             return ()
         found: list[str] = []
@@ -195,6 +210,11 @@ class Nlu:
             matches = self._label_sounds.find(sounds, min_score=_LABEL_SCORE, most=1)
             found = [self._labels[match.word] for match in matches if match.spelled]
         return tuple(dict.fromkeys(found))
+
+
+def _others(domain: Domain, slot: str) -> frozenset[str]:
+    """Return the slots that are filled in the same tasks."""
+    return frozenset(name for task in domain.tasks.values() if slot in task.names for name in task.names) - {slot}
 
 
 def _coverage(heard: Heard, mentions: Sequence[Mention]) -> float:

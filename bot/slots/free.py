@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from bot.heard import Heard
@@ -22,6 +22,12 @@ _DIGITS = str.maketrans("零〇一幺二两三四五六七八九", "001122345678
 _PLACE_CONFIDENCE = 0.8  # below SURE: a place that is on no list is asked about when it was spoken
 _SAME_WORDS = 0.92  # other characters, or one syllable of its near class: no other words
 _FILLER = re.compile(r"^[嗯呃额啊哦,，。\s]+|[,，。\s]+$")
+_SAME_CUE = 0.8
+_SHORTEST_TEXT = 2  # characters
+_LIGHT = re.compile(r"[嗯呃额啊哦,，\s]+|一下|一声|一次|一?件事情?|要(?!求)|得(?!到)")
+_POLITE = re.compile(r"(?:[吧啊呀哦\s]|好吗|好不好|可以吗|行吗|谢谢)+$")
+CLAUSE = re.compile(r"[,，。;；!！?？]|然后|顺便|另外|接着|再(?=[帮给订挂查改设买写])")
+"""Where something else may begin."""
 
 
 class PlaceReader:
@@ -87,6 +93,51 @@ class TextReader:
             if (known.start, known.end) == (start, end):
                 return [Mention(**{**vars(mention), "value": known.word})]
         return [mention]
+
+
+class CuedText:
+    """Finds a free text that was said without being asked for: in 提醒我明天九点开会, what follows 提醒我.
+
+    It ends with its clause. What belongs to `others`, the slots of the same task, is no part of it at either end.
+    """
+
+    def __init__(self, slot: str, cues: Sequence[str], longest: int | None, others: Collection[str]) -> None:
+        """Read for `slot` at most `longest` characters (None: no bound) behind one of its `cues`."""
+        self._slot = slot
+        self._longest = longest
+        self._others = others
+        self._cue = re.compile("|".join(map(re.escape, cues)))
+        self._sounds = SoundLexicon(cues)
+
+    def read(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> list[Mention]:
+        """Return the text among the `mentions` that were found before it, without those that are a part of it."""
+        if (start := self._behind_cue(heard, sounds)) is None:
+            return list(mentions)
+        others = [one for one in mentions if one.slot in self._others]
+        while step := self._step(heard, start, others):
+            start += step
+        end = clause.start() if (clause := CLAUSE.search(heard.text, start)) else len(heard.text)
+        while last := next((one for one in others if start < one.start < end <= one.end), None):
+            end = last.start
+        end = start + len(_POLITE.sub("", heard.text[start:end]))
+        if end - start < _SHORTEST_TEXT or (self._longest is not None and end - start > self._longest):
+            return list(mentions)
+        text = _whole(self._slot, heard, (start, end), "spelled")
+        outside = [one for one in mentions if one.end <= start or one.start >= end]
+        return sorted([*outside, text], key=lambda one: one.start)
+
+    def _behind_cue(self, heard: Heard, sounds: Sounds | None) -> int | None:
+        if match := self._cue.search(heard.text):
+            return match.end()
+        alike = self._sounds.find(sounds, min_score=_SAME_CUE, most=1) if sounds else ()
+        return next((match.end for match in alike), None)
+
+    @staticmethod
+    def _step(heard: Heard, start: int, others: Sequence[Mention]) -> int:
+        """Return how many characters at `start` are no part of the text: a light word, or another slot's value."""
+        if light := _LIGHT.match(heard.text, start):
+            return len(light[0])
+        return next((one.end - start for one in others if one.start <= start < one.end), 0)
 
 
 class PatternReader:

@@ -93,7 +93,8 @@ class Slot(Strict):
     is repeated, `hint_ack` the same for one that was only hinted at. `opens` names the task that begins when a value
     is said out of the blue. `day` names the date slot a time of day belongs to. `cues` are words that, directly before
     a value (or after it: …出发), say that it is for this slot and no other of its type: 从 for where a train starts.
-    With `only_cued` a value counts only beside one of them, or when it was asked for.
+    With `only_cued` a value counts only beside one of them, or when it was asked for. A text is found behind its cues
+    without having been asked for.
 
     By type: `values` (choice; place and yesno may have them), `within_days` (date), `least`, `most` and `units`
     (number), `units` and `converts` (measure: the names of the unit that values are kept in, and what others are in it,
