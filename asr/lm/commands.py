@@ -74,11 +74,18 @@ def new(
             check_set=str(check_set.resolve()) if check_set else None,
             tolerance=Tolerance(cer=tolerance),
         )
-        write_job(folder, spec)
+        folder.mkdir(parents=True, exist_ok=True)
         for source, path in zip(sources, [*(text or []), *(template or [])], strict=True):
-            shutil.copyfile(path, folder / source.file)
-    except (AsrError, OSError) as error:
+            with path.open("rb") as original, (folder / source.file).open("wb") as copy:
+                shutil.copyfileobj(original, copy)  # which takes a pipe, too
+        write_job(folder, spec)  # last: what could not be copied can be given again
+    except AsrError as error:
         raise _failure(_error(error)) from error
+    except OSError as error:
+        message = f"The sources cannot be copied: {error}"
+        raise _failure(
+            {"error": "language_job_invalid", "message": message, "details": {"field": "sources"}}
+        ) from error
 
 
 def _do(step: Step, folder: Path) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from asr.errors import LanguageJobInvalid, ModelFileMissing
 from asr.lm import NgramModel, open_language_model, save_language_model
+from asr.lm.commands import app as commands
 from asr.lm.corpus import Limits, Source
 from asr.lm.job import (
     STEPS,
@@ -159,6 +163,20 @@ def test_a_step_is_a_process_that_tells_its_progress_line_by_line(job: Path) -> 
     assert failed.returncode == 1
     assert json.loads(failed.stdout.splitlines()[-1])["error"] == "language_job_invalid"
     assert "Traceback" not in failed.stderr
+
+
+def test_a_job_takes_a_pipe_and_can_be_set_up_again_after_a_file_was_not_there(tmp_path: Path) -> None:
+    pipe, job = tmp_path / "pipe", str(tmp_path / "job")
+    os.mkfifo(pipe)
+    refused = CliRunner().invoke(commands, ["new", job, "--text", str(tmp_path / "nowhere")])
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout)["error"] == "language_job_invalid"
+    writer = threading.Thread(target=pipe.write_text, args=("我想挂号\n",))
+    writer.start()
+    assert CliRunner().invoke(commands, ["new", job, "--text", str(pipe)]).exit_code == 0
+    writer.join()
+    source = read_job(Path(job)).sources[0]
+    assert (Path(job) / source.file).read_text() == "我想挂号\n"
 
 
 def test_a_base_model_that_is_not_there_is_named(job: Path) -> None:
