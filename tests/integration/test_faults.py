@@ -8,9 +8,11 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +33,7 @@ from tests.integration.client import Chat, GatedRecognizer, InstantRecognizer, S
 
 ROOT = Path(__file__).parents[2]
 KILLS = 100
+LOCKED_SECONDS = 30
 GREETING = Reply(texts=("您好",), state=DialogueState("clinic", "k"))
 
 
@@ -105,6 +108,27 @@ def test_a_file_that_may_not_grow_refuses_clearly(tmp_path: Path) -> None:
     kept = [message for message in store.messages("anna", conversation) if message.kind == "voice"]
     assert all(len(store.recording(message).read()) == 90_000 for message in kept)
     assert store.add_typed(conversation, "你好").text == "你好"
+
+
+def test_a_database_that_is_locked_for_half_a_minute_is_read_and_takes_messages_again_when_it_is_free(
+    settings: Settings, serve: Serve
+) -> None:
+    chat = Chat(serve(build(settings, recognizer=InstantRecognizer(), page=None)))
+    chat.write("你好")
+    kept = chat.messages()
+    locker = sqlite3.connect(settings.data_dir / "tingshuo.db", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    free_at = time.monotonic() + LOCKED_SECONDS
+    while time.monotonic() < free_at:
+        answer = chat.client.post(chat.path, json={"text": "在吗"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
+        assert chat.client.get("/health").status_code == 200
+        assert chat.messages() == kept
+    locker.execute("ROLLBACK")
+    locker.close()
+    assert chat.write("在吗")[-1]["role"] == "bot"
+    assert chat.messages()[: len(kept)] == kept
+    assert sum(message["text"] == "在吗" for message in chat.messages()) == 1
 
 
 def test_a_client_that_vanishes_in_the_middle_of_an_upload_leaves_nothing(settings: Settings, serve: Serve) -> None:
