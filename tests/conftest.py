@@ -14,6 +14,7 @@ from app.settings import Settings
 from asr import Recognizer, open_recognizer
 
 TESTS = Path(__file__).resolve().parent
+LONGEST_REASON = 2000  # characters
 KINDS = {"unit": "unit", "integration": "integration", "security": "integration", "browser": "browser"}
 
 # The settings of the one who runs the tests must not change what they find.
@@ -25,6 +26,27 @@ Settings.model_config["env_file"] = None
 # The same examples in every run, and as much time for them as a busy machine takes.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("steady")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have failures told when they happen, by the process that prints."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_AtOnce(terminal))
+
+
+class _AtOnce:
+    """Names a test that failed at once: a run that is cut off comes to no summary."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            reason = crash.message if crash else str(report.longrepr)
+            self._terminal.write_line(f"\n{report.nodeid} ({report.when}): {reason[:LONGEST_REASON]}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
