@@ -50,8 +50,12 @@ class Panel:
         expect(self.job).to_contain_text(name)
 
     def ends(self, status: str) -> None:
-        expect(self.job).not_to_have_attribute("data-status", re.compile("queued|running"), timeout=TRAINING_MS)
-        expect(self.job).to_have_attribute("data-status", status)
+        try:
+            expect(self.job).not_to_have_attribute("data-status", re.compile("queued|running"), timeout=TRAINING_MS)
+            expect(self.job).to_have_attribute("data-status", status)
+        except AssertionError as error:
+            error.add_note(self.job.inner_text())
+            raise
 
     def figure(self, name: str) -> Locator:
         return self.report.locator(f"[data-figure={name}] dd")
