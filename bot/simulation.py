@@ -225,7 +225,9 @@ def converse(plan: Plan, dialogue: Dialogue, hearing: Hearing) -> Outcome:
         before = reply.state.frame
         reply = dialogue.respond(Utterance(hearing(text), "spoken", CONFIDENCE), reply.state)
         turns += 1
-        if reply.actions and before is not None and turns >= (len(plan.turns) if following else 0):
+        if following and (turns < len(plan.turns) or (before is not None and before.task != plan.goal.task)):
+            continue  # the script does something else first
+        if reply.actions and before is not None:
             rows = _rows(dialogue.domain, before.task, reply)
             wanted = _as_wanted(before, plan.goal, dialogue.domain) and rows == plan.goal.rows
             return Outcome(wanted, turns, before, rows)
