@@ -233,6 +233,12 @@ class Domain(Strict):
         """Return the slot of a task that chooses a record of this kind, "" when it has none."""
         return next((name for name in self.tasks[task].names if self.slots[name].record == record), "")
 
+    def telling(self, task: str) -> tuple[str, ...]:
+        """Return the slots that tell the records of a task from each other, though it does not ask for them."""
+        names = self.tasks[task].names
+        tables = [self.records[self.slots[name].record] for name in names if self.slots[name].record]
+        return tuple(dict.fromkeys(slot for table in tables for slot in table.slots if slot not in names))
+
     def task_of(self, intent: str) -> str:
         """Return the name of the task an intent begins, "" when it begins none."""
         return next((name for name, task in self.tasks.items() if task.intent == intent), "")

@@ -49,11 +49,43 @@ def offer(turn: Course, slot: str, found: Sequence[Found]) -> Decision:
         return turn.leave()
     shown = [turn.wording.record(turn.domain.slots[slot].record, one.values, turn.today) for one in found]
     options = tuple(Option(one.id, text, one.values) for one, text in zip(found, shown, strict=True))[:MOST]
-    if len(options) == 1:
-        _choose(turn, frame, slot, options[0])
+    left = _as_told(turn, frame, slot, options)
+    if len(left) == 1:
+        _choose(turn, frame, slot, left[0])
         return turn.advance()
-    turn.frame = replace(frame, options=options)
+    turn.frame = replace(frame, options=left)
     return turn.ask(Question("slot", slot))
+
+
+def _as_told(turn: Course, frame: Frame, slot: str, options: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Return the records that are as the user said: 皮肤科的那个; all of them when none is."""
+    names = {*turn.domain.telling(frame.task), *turn.domain.slots[slot].fills}
+    told = {name: value for name, value in frame.values.items() if name in names}
+    return tuple(one for one in options if told.items() <= one.values.items()) or options
+
+
+def told_by(turn: Course, frame: Frame) -> tuple[str, ...]:
+    """Return the slots that only tell which record is meant; once one was chosen, nothing but a correction does."""
+    question = turn.state.question
+    correcting = turn.heard.correcting or (question is not None and question.kind in ("summary", "change"))
+    if _chosen(turn, frame) and not correcting:
+        return ()
+    unusable = {mention.slot for mention in turn.heard.mentions if mention.problem}
+    return tuple(name for name in turn.domain.telling(frame.task) if name not in unusable)
+
+
+def choose_anew(turn: Course, frame: Frame, slot: str) -> Frame:
+    """Return the frame without the record of `slot`, or that `slot` tells of, nor what is known of it."""
+    telling = turn.domain.telling(frame.task)
+    records = _chosen(turn, frame) if slot in telling else [slot]
+    models = [turn.domain.slots[name] for name in records]
+    for name in {*records, *telling, *(filled for model in models if model.record for filled in model.fills)}:
+        frame = frame.without(name)
+    return replace(frame, options=())
+
+
+def _chosen(turn: Course, frame: Frame) -> list[str]:
+    return [name for name in frame.slots if turn.domain.slots[name].record]
 
 
 def _offer_places(turn: Course, frame: Frame, slot: str, found: Sequence[Found]) -> Decision:

@@ -10,6 +10,7 @@ from bot.decision import Decision
 from bot.filling import Filling, fill
 from bot.items import entries_said, lacks, open_entry, values_of
 from bot.parts import ListOf, Task
+from bot.rules.records import choose_anew, told_by
 from bot.slots import Mention
 from bot.state import Frame, Question, SlotValue
 from bot.turn import QuickReply
@@ -35,7 +36,8 @@ def take_values(turn: Course) -> Decision | None:
     question = turn.state.question
     asked = question.slot if question and question.kind == "slot" else ""
     task = turn.domain.tasks[frame.task]
-    filling = fill(frame, [step.slot for step in task.slots], turn.heard, asked)
+    telling = told_by(turn, frame)
+    filling = fill(frame, [*(step.slot for step in task.slots), *telling], turn.heard, asked)
     if task.items:
         filling = _fill_list(turn, task, task.items, filling, asked)
     if filling.untouched:
@@ -47,7 +49,7 @@ def take_values(turn: Course) -> Decision | None:
     if filling.emptied:
         denied = [turn.wording.filled(slot, frame.slots[slot], turn.today) for slot in filling.emptied]
         turn.say("taken_back", values="、".join(denied))
-    turn.acknowledge(_to_acknowledge(task, filling))
+    turn.acknowledge(_without(_to_acknowledge(task, filling), telling))
     if filling.problem:
         return _about(turn, filling.problem)
     if filling.unsure:
@@ -109,13 +111,14 @@ def change(turn: Course) -> Decision | None:
     frame, question = turn.frame, turn.state.question
     if frame is None:
         return None
-    slots = [name for name in turn.heard.labels if name in turn.domain.tasks[frame.task].names]
+    telling = told_by(turn, frame)
+    slots = [name for name in turn.heard.labels if name in {*turn.domain.tasks[frame.task].names, *telling}]
     changing = turn.heard.wants("change") or turn.heard.wants("deny")
     names_one = question is not None and question.kind in ("change", "summary") and not turn.heard.wants("affirm")
     if slots and (changing or names_one):
         turn.understood()
-        if turn.domain.slots[slots[0]].type == "record":
-            turn.frame = replace(frame.without(slots[0]), options=())
+        if slots[0] in telling or turn.domain.slots[slots[0]].type == "record":
+            turn.frame = choose_anew(turn, frame, slots[0])
             return turn.advance()
         return turn.ask(Question("slot", slots[0]))
     if turn.heard.top == "change":
@@ -144,10 +147,11 @@ def _without_other_records(turn: Course, filling: Filling) -> Frame:
     unasked = {step.slot for step in turn.domain.tasks[frame.task].slots if step.need == "optional"}
     for name in turn.domain.tasks[frame.task].names:
         slot = turn.domain.slots[name]
-        if not changed & set(slot.match):
+        telling = set(turn.domain.telling(frame.task)) if slot.record else set()
+        if not changed & {*slot.match, *telling}:
             continue
         chosen = frame.slots.get(name)
-        for other in (unasked & set(slot.fills)) - changed:
+        for other in ((unasked | telling) & set(slot.fills)) - changed:
             if chosen and other in frame.slots and frame.slots[other].said == chosen.said:
                 frame = frame.without(other)
         frame = replace(frame.without(name), options=())
