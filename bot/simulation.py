@@ -255,15 +255,23 @@ def answer(goal: Goal, reply: Reply, domain: Domain) -> str:
         right = _same(question.slot, question.candidate.value, goal, domain)
         return "是的" if right else f"不是，是{goal.words[question.slot]}"
     if question.kind == "slot":
-        return goal.words[question.slot]
+        return _of_the_list(goal, frame, question.slot) or goal.words[question.slot]
     if own and question.kind in ("more", "summary") and (said := _about_entries(goal, frame, domain, question.kind)):
         return said
     wrong = [name for name, slot in frame.slots.items() if not _same(name, slot.value, goal, domain)]
+    if question.kind == "summary" and wrong and domain.slots[wrong[0]].type == "record":
+        return f"改{domain.slots[wrong[0]].label}"  # to be shown the list again
     if question.kind == "summary":
         return f"不对，{domain.slots[wrong[0]].label}是{goal.words[wrong[0]]}" if wrong else "确认"
     if question.kind == "change":
         return f"改{domain.slots[wrong[0]].label}" if wrong else "不改了"
     return "不是"
+
+
+def _of_the_list(goal: Goal, frame: Frame, slot: str) -> str:
+    """Return what chooses, of the records that are listed, the one that is wanted; "" when it is not among them."""
+    places = (place for place, option in enumerate(frame.options, 1) if option.id == goal.values.get(slot))
+    return next((f"第{cn2an.an2cn(place)}个" for place in places), "")
 
 
 def _about_open_entry(goal: Goal, frame: Frame, items: ListOf, question: Question) -> str:
@@ -342,7 +350,10 @@ def _sound(text: str) -> list[str]:
 
 
 def _as_wanted(frame: Frame, goal: Goal, domain: Domain) -> bool:
-    same = all(name in frame.slots and _same(name, frame.slots[name].value, goal, domain) for name in goal.values)
+    wanted = goal.values.keys() - set(
+        domain.telling(goal.task)
+    )  # what only told which record is meant need not be said
+    same = all(name in frame.slots and _same(name, frame.slots[name].value, goal, domain) for name in wanted)
     there = sorted(sorted(values_of(entry).items()) for entry in frame.items)
     listed = not goal.items or there == sorted(sorted(entry.items()) for entry in goal.items)
     return frame.task == goal.task and same and listed
