@@ -350,9 +350,8 @@ def _sound(text: str) -> list[str]:
 
 
 def _as_wanted(frame: Frame, goal: Goal, domain: Domain) -> bool:
-    wanted = goal.values.keys() - set(
-        domain.telling(goal.task)
-    )  # what only told which record is meant need not be said
+    telling = domain.telling(goal.task)  # need not be said: another word may have told which record is meant
+    wanted = [name for name in goal.values if name not in telling]
     same = all(name in frame.slots and _same(name, frame.slots[name].value, goal, domain) for name in wanted)
     there = sorted(sorted(values_of(entry).items()) for entry in frame.items)
     listed = not goal.items or there == sorted(sorted(entry.items()) for entry in goal.items)

@@ -49,19 +49,21 @@ def offer(turn: Course, slot: str, found: Sequence[Found]) -> Decision:
         return turn.leave()
     shown = [turn.wording.record(turn.domain.slots[slot].record, one.values, turn.today) for one in found]
     options = tuple(Option(one.id, text, one.values) for one, text in zip(found, shown, strict=True))[:MOST]
-    left = _as_told(turn, frame, slot, options)
+    told = _told(turn, frame, slot)
+    left = tuple(one for one in options if told.items() <= one.values.items())
     if len(left) == 1:
         _choose(turn, frame, slot, left[0])
         return turn.advance()
-    turn.frame = replace(frame, options=left)
+    if not left:  # not even the only one is taken for what the user did not say
+        turn.say("which_record")
+    turn.frame = replace(frame, options=left or options)
     return turn.ask(Question("slot", slot))
 
 
-def _as_told(turn: Course, frame: Frame, slot: str, options: tuple[Option, ...]) -> tuple[Option, ...]:
-    """Return the records that are as the user said: 皮肤科的那个; all of them when none is."""
+def _told(turn: Course, frame: Frame, slot: str) -> dict[str, str]:
+    """Return what the user said of the record that is meant: 皮肤科的那个."""
     names = {*turn.domain.telling(frame.task), *turn.domain.slots[slot].fills}
-    told = {name: value for name, value in frame.values.items() if name in names}
-    return tuple(one for one in options if told.items() <= one.values.items()) or options
+    return {name: value for name, value in frame.values.items() if name in names}
 
 
 def told_by(turn: Course, frame: Frame) -> tuple[str, ...]:

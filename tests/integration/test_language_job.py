@@ -171,10 +171,10 @@ def test_a_job_takes_a_pipe_and_can_be_set_up_again_after_a_file_was_not_there(t
     refused = CliRunner().invoke(commands, ["new", job, "--text", str(tmp_path / "nowhere")])
     assert refused.exit_code == 1
     assert json.loads(refused.stdout)["error"] == "language_job_invalid"
-    writer = threading.Thread(target=pipe.write_text, args=("我想挂号\n",))
+    writer = threading.Thread(target=pipe.write_text, args=("我想挂号\n",), daemon=True)
     writer.start()
     assert CliRunner().invoke(commands, ["new", job, "--text", str(pipe)]).exit_code == 0
-    writer.join()
+    writer.join(10)
     source = read_job(Path(job)).sources[0]
     assert (Path(job) / source.file).read_text() == "我想挂号\n"
 
