@@ -29,6 +29,7 @@ COPY app.py ./
 COPY app ./app
 COPY asr ./asr
 COPY bot ./bot
+COPY mandarin ./mandarin
 COPY assets ./assets
 COPY models ./models
 ENV PATH=/opt/tingshuo/bin:$PATH \

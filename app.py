@@ -6,10 +6,10 @@ import structlog
 import uvicorn
 from pydantic import ValidationError
 
-from app.access import require_safe_start
+from app.access.authentication import require_safe_start
 from app.errors import AppError
 from app.factory import build
-from app.logs import configure_logging
+from app.monitoring.logs import configure_logging
 from app.settings import Settings
 
 
@@ -31,7 +31,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         log_config=None,
-        proxy_headers=False,  # app.api.proxies reads them, from proxies that are trusted
+        proxy_headers=False,  # app.api.middleware.proxies reads them, from proxies that are trusted
         ws_max_queue=4,  # messages of one client that wait in memory, each of at most 16 MB
         access_log=False,  # its lines hold the ids that open conversations
         # Open pages hold a stream for as long as they are open; they must not hold up the end.

@@ -10,24 +10,24 @@ from typing import Annotated
 
 import typer
 
-from app import corrections, hotword_lists  # noqa: F401 -- their tables are exported and deleted too
-from app.backup import back_up
-from app.backup import restore as restore_backup
-from app.credentials import ApiKeys
-from app.database import Database, database_url, open_database, utc_now
+from app.access.credentials import ApiKeys
+from app.access.passwords import hash_password
+from app.access.person import USER_SCOPES
 from app.errors import AppError, StoreUnavailable
-from app.lm.broker import work_when_woken
-from app.lm.service import open_workplace
-from app.lm.worker import work_until_told
-from app.named_recordings import move, wrong
-from app.passwords import hash_password
-from app.people import USER_SCOPES
-from app.personal import PersonalData
-from app.presence import Presence
-from app.recordings import FolderRecordings, open_bucket, open_recordings, recordings_folder
-from app.retention import Retention
+from app.hotwords import corrections, lists  # noqa: F401 -- their tables are exported and deleted too
+from app.language_models.broker import work_when_woken
+from app.language_models.service import open_workplace
+from app.language_models.worker import work_until_told
 from app.settings import Settings
-from app.store import Store
+from app.storage.backup import back_up
+from app.storage.backup import restore as restore_backup
+from app.storage.database import Database, database_url, open_database, utc_now
+from app.storage.personal_data import PersonalData
+from app.storage.process_lock import Presence
+from app.storage.recording_names import move, wrong
+from app.storage.recordings import FolderRecordings, open_bucket, open_recordings, recordings_folder
+from app.storage.retention import Retention
+from app.storage.store import Store
 
 SHORTEST_PASSWORD = 8
 

@@ -51,7 +51,7 @@
         ├── NoSpeech             nothing was said in the recording
         └── Interrupted          the server stopped while it worked on the message
 
-Those of the hotword lists are in app.hotword_errors, those of the language models in app.lm.errors.
+Those of the hotword lists are in app.hotwords.errors, those of the language models in app.language_models.errors.
 
 Every class has a `code`, stable for programs and for the texts shown to users, and every error has
 `details`: the plain values (limits, seconds) that its message is made of.

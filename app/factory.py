@@ -14,52 +14,52 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
-from app.access import Access, access_mode
-from app.api import (
+from app.access.authentication import Access, access_mode
+from app.access.limits import Limits
+from app.api import errors
+from app.api.dependencies import needs
+from app.api.funasr import routes as funasr
+from app.api.funasr.port import funasr_port
+from app.api.middleware.gate import Gate
+from app.api.middleware.protection import Protection
+from app.api.openai import routes as openai
+from app.api.routers import (
     chat,
     config,
     corrections,
     domains,
-    errors,
-    funasr,
     health,
     hotword_trial,
     hotwords,
+    language_model_checks,
+    language_models,
     live,
-    lm,
-    lm_check,
     me,
     model,
-    openai,
     session,
-    transcribe,
+    transcriptions,
 )
-from app.api.gate import Gate
-from app.api.identity import needs
-from app.api.protection import Protection
-from app.conversation import Conversations
-from app.corrections import Corrections
-from app.database import utc_now
+from app.chat.conversation import Conversations
+from app.chat.protocols import Dialogue, Recognizer
 from app.errors import AppError
-from app.funasr_port import funasr_port
-from app.jobs import Jobs
-from app.lanes import Lanes
-from app.limits import Limits
-from app.listening import Listening
-from app.live_metrics import LiveCollector
-from app.lm.broker import open_broker
-from app.lm.service import LanguageModels
-from app.lm.worker import Commands
-from app.metrics import Metrics, ModelCollector
-from app.models import RunningModel
-from app.personal import PersonalData
-from app.presence import Presence
-from app.protocols import Dialogue, Recognizer
-from app.pruning import pruning
+from app.hotwords.corrections import Corrections
+from app.language_models.broker import open_broker
+from app.language_models.service import LanguageModels
+from app.language_models.worker import Commands
+from app.monitoring.live_metrics import LiveCollector
+from app.monitoring.metrics import Metrics, ModelCollector
+from app.recognition.files import Transcriber
+from app.recognition.lanes import Lanes
+from app.recognition.live import Listening
+from app.recognition.running_model import RunningModel
 from app.settings import Settings
-from app.store import Clock, Store
-from app.transcriber import Transcriber
-from app.transcriptions import Transcriptions
+from app.storage.database import utc_now
+from app.storage.personal_data import PersonalData
+from app.storage.process_lock import Presence
+from app.storage.pruning import pruning
+from app.storage.store import Clock, Store
+from app.transcriptions.jobs import Jobs
+from app.transcriptions.service import Transcriptions
 from asr import AudioLimits
 from asr.lm.job import step_command
 from asr.streaming import Session
@@ -83,10 +83,10 @@ ROUTERS: tuple[tuple[APIRouter, str], ...] = (
     (hotword_trial.router, "hotwords"),
     (corrections.message_router, "chat"),
     (corrections.router, "hotwords"),
-    (lm.router, "admin"),
-    (lm_check.router, "admin"),
+    (language_models.router, "admin"),
+    (language_model_checks.router, "admin"),
     (openai.router, "transcribe"),
-    (transcribe.router, "transcribe"),
+    (transcriptions.router, "transcribe"),
     (funasr.router, "transcribe"),
 )
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

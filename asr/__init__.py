@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from asr.audio import Audio, AudioLimits, decode_audio, encode_wav
+from asr.audio.decoding import Audio, AudioLimits, decode_audio, encode_wav
 from asr.decoding import Tier
-from asr.hotwords import Hotword, HotwordList
+from asr.hotwords.list import Hotword, HotwordList
 from asr.recognizer import Recognizer, open_recognizer
 from asr.transcript import FORMATTED, PLAIN, Alternative, Change, Formatting, Segment, Token, Transcript, Word
 

@@ -14,15 +14,15 @@ from typing import Annotated
 
 import typer
 
-from asr.audio import AudioLimits
+from asr.audio.decoding import AudioLimits
+from asr.audio.recording import Recording, decode_recording
 from asr.errors import AsrError, HotwordsInvalid, ModelError
-from asr.hotwords import EMPTY, HotwordList, parse_strictly
+from asr.hotwords.list import EMPTY, HotwordList, parse_strictly
 from asr.hub import EMBEDDED
 from asr.hub.terminal import wanted_model, wanted_punctuation
 from asr.lm.commands import app as language_commands
 from asr.recognizer import Recognizer, open_recognizer
-from asr.recording import Recording, decode_recording
-from asr.subtitles import to_json, to_srt, to_text, to_vtt
+from asr.text.subtitles import to_json, to_srt, to_text, to_vtt
 from asr.transcript import Formatting, Segment, Transcript
 
 SOME_FAILED = 1

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from asr.audio import SAMPLE_RATE, Audio
+from asr.audio.decoding import SAMPLE_RATE, Audio
+from asr.audio.frontend import Samples
 from asr.decoding import (
     ALL_TIERS,
     FrameDecoder,
@@ -21,15 +22,14 @@ from asr.decoding import (
     WordRescorer,
     decode_greedily,
 )
-from asr.drafts import StreamDrafts
 from asr.engines import Engine, EngineOptions, Heard, open_engine
-from asr.engines.onnx_streaming import ChunkSize, StreamingParaformer
-from asr.finishing import Finisher, open_finisher
-from asr.frontend import Samples
-from asr.hotwords import EMPTY, HotwordList
+from asr.engines.onnx.streaming import ChunkSize, StreamingParaformer
+from asr.hotwords.list import EMPTY, HotwordList
 from asr.lm import NgramModel, open_language_model
+from asr.partials import StreamDrafts
+from asr.text.finishing import Finisher, open_finisher
 from asr.transcript import FORMATTED, Formatting, Segment, Token, Transcript
-from asr.vad import SpeechSpan, VoiceActivityDetector, VoiceActivityStream, open_vad
+from asr.vad.fsmn import SpeechSpan, VoiceActivityDetector, VoiceActivityStream, open_vad
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 LANGUAGE_FILE = "language.npz"
@@ -125,7 +125,7 @@ class Recognizer:
 
     @property
     def vocabulary(self) -> frozenset[str]:
-        """The units that the model can write; `asr.hotwords.parse` takes it to report what it cannot."""
+        """The units that the model can write; `asr.hotwords.list.parse` takes it to report what it cannot."""
         return frozenset(self._engine.units)
 
     def transcribe(

@@ -33,15 +33,15 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from asr.audio import SAMPLE_RATE
+from asr.audio.decoding import SAMPLE_RATE
+from asr.audio.frontend import Samples
 from asr.decoding import ALL_TIERS, Tier
-from asr.drafts import StreamDrafts
-from asr.engines.onnx_streaming import ChunkSize
+from asr.engines.onnx.streaming import ChunkSize
 from asr.errors import SampleRateUnsupported
-from asr.frontend import Samples
-from asr.hotwords import EMPTY, HotwordList
+from asr.hotwords.list import EMPTY, HotwordList
+from asr.partials import StreamDrafts
 from asr.transcript import FORMATTED, PLAIN, Formatting, Segment
-from asr.vad import SpeechSpan, VoiceActivityStream
+from asr.vad.fsmn import SpeechSpan, VoiceActivityStream
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 48_000
 _BYTES = 2  # of a sample of 16-bit PCM

@@ -27,9 +27,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bot import Dialogue, Utterance, load_domain  # noqa: E402 -- the line above makes it found
-from bot.domain import Domain  # noqa: E402
-from bot.rehearsal import DEFAULT_NOW, Script, read_scripts  # noqa: E402
-from bot.timing import CONFIDENCE, enlarged  # noqa: E402
+from bot.domains.domain import Domain  # noqa: E402
+from bot.evaluation.rehearsal import DEFAULT_NOW, Script, read_scripts  # noqa: E402
+from bot.evaluation.timing import CONFIDENCE, enlarged  # noqa: E402
 
 DIALOGUES = ROOT / "tests" / "data" / "dialogues"
 DOMAINS = ("clinic", "daily", "endoscopy")

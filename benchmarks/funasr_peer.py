@@ -94,9 +94,9 @@ def serve_ours(folder: Path) -> None:
     from app.factory import build
     from app.settings import Settings
     from asr.engines import EngineOptions, open_engine
-    from asr.engines.onnx_streaming import StreamingParaformer
+    from asr.engines.onnx.streaming import StreamingParaformer
     from asr.recognizer import Recognizer
-    from asr.vad import open_vad
+    from asr.vad.fsmn import open_vad
 
     recognizer = Recognizer(
         open_vad(VAD),

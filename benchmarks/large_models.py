@@ -18,7 +18,7 @@ import torch
 from funasr import AutoModel
 
 from asr.engines.export import export_onnx
-from asr.folder import ModelFolder
+from asr.model_files.folder import ModelFolder
 from tests import tiny_models
 
 UNITS = 8404

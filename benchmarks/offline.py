@@ -31,7 +31,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from asr.audio import decode_audio  # noqa: E402 -- the line above makes it found
+from asr.audio.decoding import decode_audio  # noqa: E402 -- the line above makes it found
 from benchmarks.offline_worker import ENGINES, SAMPLE_RATE  # noqa: E402
 
 WORKER = Path(__file__).with_name("offline_worker.py")

@@ -26,13 +26,13 @@ Recognise = Callable[[np.ndarray, int], str]
 
 
 def tingshuo(models: Path, threads: int, kind: str = "paraformer") -> Recognise:
-    from asr.audio import Audio
-    from asr.engines.onnx_engine import OnnxEngine
-    from asr.finishing import Finisher
-    from asr.hotwords import Hotword, HotwordList
-    from asr.punctuation import Punctuator
+    from asr.audio.decoding import Audio
+    from asr.engines.onnx.engine import OnnxEngine
+    from asr.hotwords.list import Hotword, HotwordList
     from asr.recognizer import Recognizer
-    from asr.vad import open_vad
+    from asr.text.finishing import Finisher
+    from asr.text.punctuation import Punctuator
+    from asr.vad.fsmn import open_vad
 
     engine = OnnxEngine(models / kind, threads=threads)
     finisher = Finisher(Punctuator(models / "punctuation", threads=threads), None)
@@ -56,7 +56,7 @@ def seaco(models: Path, threads: int) -> Recognise:
 
 def stretches(samples: np.ndarray) -> Iterator[np.ndarray]:
     """The speech as this project's detector finds it, for peers that cannot read the model."""
-    from asr.vad import open_vad
+    from asr.vad.fsmn import open_vad
 
     for span in open_vad(VAD).spans(samples):
         yield samples[round(span.start * SAMPLE_RATE) : round(span.end * SAMPLE_RATE)]

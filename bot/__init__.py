@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.connectors import Backend
 from bot.dialogue import Dialogue, open_dialogue
 from bot.dialogues import Dialogues, DomainCard, open_dialogues
-from bot.domain import Domain
-from bot.domain_file import domain_names, load_domain
+from bot.domains.domain import Domain
+from bot.domains.reading import domain_names, load_domain
 from bot.errors import BotError, DomainMissing
 from bot.state import DialogueState
 from bot.turn import Image, QuickReply, Reply, Table, Utterance

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from bot.dialogue import Dialogue
-from bot.domain import Domain, json_schema
-from bot.domain_file import load_domain
+from bot.domains.domain import Domain, json_schema
+from bot.domains.graph import mermaid
+from bot.domains.reading import load_domain
 from bot.errors import BotError
-from bot.evaluate import evaluate as measure
-from bot.evaluate import score_slots, slot_table, table
-from bot.graph import mermaid
-from bot.rehearsal import play, read_scripts
-from bot.timing import measure as measure_time
+from bot.evaluation.evaluate import evaluate as measure
+from bot.evaluation.evaluate import score_slots, slot_table, table
+from bot.evaluation.rehearsal import play, read_scripts
+from bot.evaluation.timing import measure as measure_time
 from bot.turn import Reply, Table, Utterance
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Task-oriented dialogue bots written in YAML.")

@@ -13,16 +13,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 from sqlmodel import create_engine
 
-from bot.actions import ActionRunner
-from bot.decision import Decision, Prefill
-from bot.domain import Domain
-from bot.domain_file import load_domain
+from bot.domains.domain import Domain
+from bot.domains.reading import load_domain
 from bot.errors import ActionFailed, PlaceTaken
-from bot.lexicon import lexicon
-from bot.nlu import Nlu
 from bot.policy import Policy
+from bot.records.actions import ActionRunner
+from bot.rules.decision import Decision, Prefill
 from bot.state import DialogueState
 from bot.turn import Reply, Utterance
+from bot.understanding.lexicon import lexicon
+from bot.understanding.nlu import Nlu
 
 _log = logging.getLogger(__name__)
 

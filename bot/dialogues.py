@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from bot.connectors import Backend, ConnectedDialogue, connect
 from bot.dialogue import Clock, Dialogue, open_dialogue
-from bot.domain_file import domain_names
+from bot.domains.reading import domain_names
 from bot.errors import DomainMissing
 from bot.state import DialogueState
 from bot.turn import Reply, Utterance

@@ -1,7 +1,7 @@
 """What to do next: state × understanding → state × words × action, a pure function of its arguments.
 
 Rules are tried in order and the first that applies answers the turn. Nothing that was filled is lost without being
-said. The rules stand in bot/rules/, the steps they are made of in bot/course.py.
+said. The rules stand in bot/rules/, the steps they are made of in bot/rules/course.py.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from bot.course import Course
-from bot.decision import Decision
-from bot.domain import Domain
-from bot.found import Found
-from bot.nlu import Understanding
+from bot.domains.domain import Domain
+from bot.records.found import Found
+from bot.rules.course import Course
+from bot.rules.decision import Decision
 from bot.rules.items import correct_item, end_items, remove_item
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
 from bot.rules.records import choose_record, offer
 from bot.rules.talk import begin, begin_two, cancel, digress, fallback, repeat, silence, small_talk
 from bot.rules.values import change, skip, take_values
 from bot.state import DialogueState
+from bot.understanding.nlu import Understanding
 from bot.wording import Wording
 
 RULES: tuple[Callable[[Course], Decision | None], ...] = (

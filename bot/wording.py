@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from bot.domain import Domain
-from bot.items import due_values, open_entry
-from bot.parts import Task
+from bot.domains.domain import Domain
+from bot.domains.parts import Task
+from bot.rules.lists import due_values, open_entry
 from bot.slots.model import placeholders
 from bot.state import DialogueState, Frame, Question, SlotValue
 from bot.turn import QuickReply, Table

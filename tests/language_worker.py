@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from app.database import open_database
-from app.lm.broker import work_when_woken
-from app.lm.service import open_workplace
-from app.lm.worker import work_until_told
+from app.language_models.broker import work_when_woken
+from app.language_models.service import open_workplace
+from app.language_models.worker import work_until_told
 from app.settings import Settings
+from app.storage.database import open_database
 from tests.integration.trainings import scripted
 
 data, model, broker = sys.argv[1:]

@@ -41,8 +41,8 @@ from app.errors import (
     UploadTimeout,
     UploadTooLarge,
 )
-from app.hotword_errors import HotwordConflict
-from app.lm.errors import LanguageConflict, TrainingEnded
+from app.hotwords.errors import HotwordConflict
+from app.language_models.errors import LanguageConflict, TrainingEnded
 from asr.errors import (
     AsrError,
     AudioError,

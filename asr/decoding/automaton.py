@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from asr.posteriors import Array
+from asr.decoding.posteriors import Array
 
 
 @dataclass(frozen=True)

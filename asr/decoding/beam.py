@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from asr.decoding.greedy import Candidates
-from asr.posteriors import Array
+from asr.decoding.posteriors import Array
 
 
 class Scorer(Protocol):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from asr.decoding.beam import Scorer
-from asr.posteriors import Array, Frames, Posteriors
+from asr.decoding.posteriors import Array, Frames, Posteriors
 
 _IMPOSSIBLE = -math.inf
 _LONGEST_TOKEN = 0.4  # seconds; a unit is emitted at one moment, and what comes long after it is a pause

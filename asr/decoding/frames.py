@@ -8,7 +8,7 @@ from dataclasses import replace
 from asr.decoding.beam import Scorer
 from asr.decoding.ctc import CtcSettings, Hypothesis, collapse, search
 from asr.decoding.greedy import NOT_TEXT, UNKNOWN
-from asr.posteriors import Frames, Posteriors
+from asr.decoding.posteriors import Frames, Posteriors
 from asr.transcript import Token, join_texts
 
 _BEGINS = "▁"  # before a piece that begins a word

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.posteriors import Posteriors
+from asr.decoding.posteriors import Posteriors
 from asr.transcript import Alternative, Token
 
 NOT_TEXT = frozenset({"<blank>", "<blk>", "<eps>", "▁", "<s>", "</s>", "<sos>", "<eos>", "<sos/eos>", "<pad>"})

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from asr.pinyin import toned_readings
-from asr.posteriors import Posteriors
+from asr.decoding.posteriors import Posteriors
+from mandarin.pinyin import toned_readings
 
 _FLOOR = 1e-9  # of a probability
 

@@ -29,9 +29,9 @@ from asr.decoding.phonetic import (
     crowding,
     exact_aliases,
 )
+from asr.decoding.posteriors import Frames, Posteriors
 from asr.decoding.words import WordRescorer
-from asr.hotwords import DEFAULT_WEIGHT, EMPTY, HotwordList
-from asr.posteriors import Frames, Posteriors
+from asr.hotwords.list import DEFAULT_WEIGHT, EMPTY, HotwordList
 from asr.transcript import Change, Reading, Token, join_texts
 
 _KEPT = 32  # lists made ready; a list of 5,000 words takes some 15 MB

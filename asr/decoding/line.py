@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from asr.hotwords import Hotword
-from asr.posteriors import Array
+from asr.decoding.posteriors import Array
+from asr.hotwords.list import Hotword
 from asr.transcript import Alternative, Change, Token, join_texts
-from asr.words import segment, usualness
+from mandarin.words import segment, usualness
 
 
 @dataclass(frozen=True)

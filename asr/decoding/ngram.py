@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
+from asr.decoding.posteriors import Array
 from asr.lm.ngram import NgramModel
-from asr.posteriors import Array
 
 
 @dataclass(frozen=True)

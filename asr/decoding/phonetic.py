@@ -1,8 +1,8 @@
 """Hotwords that were heard right and written wrong: found by their syllables, whatever characters stand there.
 
 The model's own posteriors say how sure it is of a syllable: the probabilities of all units that are read so are added
-up, those of near sounds (`asr.pinyin`) for a part. A word whose syllables are likely enough takes the place of what
-was written when that is the better explanation, a price being paid for each character that has to change. So words
+up, those of near sounds (`mandarin.pinyin`) for a part. A word whose syllables are likely enough takes the place of
+what was written when that is the better explanation, a price being paid for each character that has to change. So words
 are found too that hold characters the model cannot write.
 """
 
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from asr.hotwords import DEFAULT_WEIGHT, HotwordList
-from asr.pinyin import near_class, readings, syllables
-from asr.posteriors import Array
+from asr.decoding.posteriors import Array
+from asr.hotwords.list import DEFAULT_WEIGHT, HotwordList
+from mandarin.pinyin import near_class, readings, syllables
 
 _FLOOR = 1e-6  # of a probability
 SHORT = 2  # characters of the hotwords that the price of usual words is given for

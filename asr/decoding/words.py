@@ -28,9 +28,9 @@ import numpy.typing as npt
 
 from asr.decoding.greedy import Candidates, rank
 from asr.decoding.homophones import Homophones
+from asr.decoding.posteriors import Array, Posteriors
 from asr.lm import NgramModel
 from asr.lm.ngram import Ids
-from asr.posteriors import Array, Posteriors
 
 Floats = npt.NDArray[np.float64]
 

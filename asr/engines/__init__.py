@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from asr.engines.engine import Engine, Heard
 from asr.engines.opening import Device, EngineKind, EngineOptions, open_engine
-from asr.engines.remote_connection import RemoteMode
+from asr.engines.remote.connection import RemoteMode
 
 __all__ = ["Device", "Engine", "EngineKind", "EngineOptions", "Heard", "RemoteMode", "open_engine"]

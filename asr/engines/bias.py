@@ -16,9 +16,9 @@ import numpy as np
 
 from asr.decoding.greedy import UNKNOWN
 from asr.decoding.hotwords import spell
-from asr.engines.onnx_graph import Graph
-from asr.hotwords import HotwordList
-from asr.posteriors import Array
+from asr.decoding.posteriors import Array
+from asr.engines.onnx.graph import Graph
+from asr.hotwords.list import HotwordList
 
 NO_HOTWORD = "<s>"
 _KEPT = 16  # lists; the embeddings of 5,000 words take 10 MB

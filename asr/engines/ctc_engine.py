@@ -18,14 +18,14 @@ from pathlib import Path
 import kaldi_native_fbank
 import numpy as np
 
+from asr.audio.frontend import Features, Samples
 from asr.decoding.ctc import collapse, greedy
+from asr.decoding.posteriors import Frames, log_softmax
 from asr.engines.engine import Heard
 from asr.engines.sherpa_engine import DESCRIPTION, described
 from asr.errors import RecognitionFailed
-from asr.folder import ModelFolder
-from asr.frontend import Features, Samples
-from asr.hotwords import EMPTY, HotwordList
-from asr.posteriors import Frames, log_softmax
+from asr.hotwords.list import EMPTY, HotwordList
+from asr.model_files.folder import ModelFolder
 
 BLANKS = ("<blk>", "<blank>", "<eps>", "<b>")
 

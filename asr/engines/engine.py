@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from asr.frontend import Samples
-from asr.hotwords import EMPTY, HotwordList
-from asr.posteriors import Frames, Posteriors
+from asr.audio.frontend import Samples
+from asr.decoding.posteriors import Frames, Posteriors
+from asr.hotwords.list import EMPTY, HotwordList
 
 
 @dataclass(frozen=True)

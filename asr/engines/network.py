@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from asr.hotwords import HotwordList
-from asr.posteriors import Array
+from asr.decoding.posteriors import Array
+from asr.hotwords.list import HotwordList
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.posteriors import Posteriors
+from asr.decoding.posteriors import Posteriors
 
 UNRATED = 0.9
 """What is taken for the confidence of a recogniser that gives none: sure, but open to a hotword that sounds alike."""

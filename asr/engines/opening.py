@@ -9,11 +9,11 @@ from typing import Literal
 
 from asr.engines.ctc_engine import CtcEngine
 from asr.engines.engine import Engine
-from asr.engines.onnx_engine import OnnxEngine
-from asr.engines.onnx_streaming import StreamingParaformer
+from asr.engines.onnx.engine import OnnxEngine
+from asr.engines.onnx.streaming import StreamingParaformer
 from asr.engines.optional import import_optional
-from asr.engines.remote_connection import RemoteMode, RemoteOptions
-from asr.engines.remote_engine import RemoteEngine
+from asr.engines.remote.connection import RemoteMode, RemoteOptions
+from asr.engines.remote.engine import RemoteEngine
 from asr.engines.sherpa_engine import DESCRIPTION, SherpaEngine
 from asr.engines.torch_engine import WEIGHTS, TorchEngine
 

@@ -12,13 +12,13 @@ from functools import partial
 
 import numpy as np
 
+from asr.audio.frontend import Features, Samples, open_frontend
+from asr.decoding.posteriors import Array, Posteriors, fired_times, log_softmax, token_times
 from asr.engines.engine import Heard
 from asr.engines.network import Batch, Network
 from asr.errors import RecognitionFailed
-from asr.folder import ModelFolder
-from asr.frontend import Features, Samples, open_frontend
-from asr.hotwords import EMPTY, HotwordList
-from asr.posteriors import Array, Posteriors, fired_times, log_softmax, token_times
+from asr.hotwords.list import EMPTY, HotwordList
+from asr.model_files.folder import ModelFolder
 
 _SAMPLE_RATE = 16000
 _UPSAMPLED = 3  # FunASR's CifPredictorV3 gives its time weights at three times the encoder's rate

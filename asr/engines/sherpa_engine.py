@@ -22,13 +22,13 @@ from typing import Any
 
 import yaml
 
+from asr.audio.frontend import Samples
 from asr.engines.engine import Heard
 from asr.engines.open_vocabulary import UNITS, UNRATED, SpokenText, posteriors_of, spread, words_of
 from asr.engines.optional import import_optional
 from asr.errors import RecognitionFailed
-from asr.folder import ModelFolder
-from asr.frontend import Samples
-from asr.hotwords import EMPTY, HotwordList
+from asr.hotwords.list import EMPTY, HotwordList
+from asr.model_files.folder import ModelFolder
 
 DESCRIPTION = "sherpa.yaml"
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from asr.decoding.posteriors import Array
 from asr.engines.bias import HotwordUnits
 from asr.engines.network import Batch
 from asr.engines.optional import import_optional
 from asr.engines.paraformer import ParaformerEngine
 from asr.errors import ModelInvalid, RecognitionFailed
-from asr.folder import ModelFolder
-from asr.hotwords import HotwordList
-from asr.posteriors import Array
+from asr.hotwords.list import HotwordList
+from asr.model_files.folder import ModelFolder
 
 _MAX_BATCH = 64
 _CPU_SECONDS, _GPU_SECONDS = 60.0, 300.0  # of a batch, padding included

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from asr.errors import AsrError
+from asr.evaluation.manifests import ManifestUnknown
 from asr.lm.corpus import Source, SourceKind
 from asr.lm.job import JOB_FILE, STEPS, JobSpec, Progress, Step, Tolerance, model_file, read_check, write_job
-from asr.manifests import ManifestUnknown
 
 FAILED = 1
 

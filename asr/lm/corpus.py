@@ -20,7 +20,7 @@ from typing import Literal
 
 from asr.errors import LanguageCorpusTooLarge, LanguageCorpusTooSmall, LanguageJobInvalid
 from asr.lm.grammar import Grammar, Line, TemplateWrong, join_slots, parse_line
-from asr.spoken import spoken_form
+from mandarin.spoken import spoken_form
 
 SourceKind = Literal["text", "template", "corrections"]
 

@@ -10,7 +10,7 @@ _UNKNOWN = -12.0  # log-probability of a character that is no word
 
 
 class Segmenter:
-    """Cuts texts as `asr.words.cut` does, into the likeliest words; a Latin word stays whole. Immutable."""
+    """Cuts texts as `mandarin.words.cut` does, into the likeliest words; a Latin word stays whole. Immutable."""
 
     def __init__(self, known: Mapping[str, float], *, longest: int) -> None:
         """Take the log-probability of each word; words of more than `longest` characters are passed over."""

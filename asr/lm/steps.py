@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from asr.errors import LanguageTrainingFailed
-from asr.evaluate import peak_memory_mb, read_manifest
+from asr.evaluation.error_rate import Errors, count_errors
+from asr.evaluation.recognition import peak_memory_mb, read_manifest
 from asr.lm import NgramModel, interpolate, open_language_model, read_arpa, save_language_model
 from asr.lm.corpus import read_counted, read_sources, write_counted
 from asr.lm.job import (
@@ -38,7 +39,6 @@ from asr.lm.ngram import END
 from asr.lm.perplexity import best_share, judge
 from asr.lm.segmentation import Segmenter
 from asr.recognizer import EMBEDDED, LANGUAGE_FILE, Recognizer, open_recognizer
-from asr.scoring import Errors, count_errors
 from asr.transcript import PLAIN
 
 LEAST_SHARE, MOST_SHARE = 0.05, 0.2

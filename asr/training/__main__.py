@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from asr.training import punctuation
-from asr.training.checks import LIMITS
+from asr.training.datasets.checks import LIMITS
+from asr.training.datasets.preparation import HeldOut, Report
+from asr.training.datasets.preparation import prepare as prepare_recordings
 from asr.training.errors import ConfigInvalid
-from asr.training.preparation import HeldOut, Report
-from asr.training.preparation import prepare as prepare_recordings
+from asr.training.punctuation import recipe as punctuation
 from asr.training.recipe import Workshop
 from asr.training.runs import Run, open_run
 from asr.training.shell import plainly

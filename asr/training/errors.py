@@ -1,5 +1,5 @@
 """Everything that can keep the recipe from going on. These reach the person at the shell, never a user of the app.
-A list in an unknown format is `asr.manifests.ManifestUnknown`.
+A list in an unknown format is `asr.evaluation.manifests.ManifestUnknown`.
 
 TrainingError
 ├── ManifestUnknown     a list of recordings is in no format known here

@@ -18,7 +18,7 @@ from pathlib import Path
 from asr.lm import interpolate, read_arpa, save_language_model
 from asr.lm.kenlm import count_ngrams
 from asr.lm.ngram import END, START
-from asr.words import cut
+from mandarin.words import cut
 
 SOURCE = "libime_1.0.16.orig.tar.xz"
 SHA256 = "3f034ae347b4110ac3dfb88d678a38d2264e6588d61f249b9007a7759751b2f9"

@@ -17,18 +17,18 @@ from typing import Any
 import torch
 
 from asr.training import whisper
-from asr.training.batches import CachedSpeech, HeldOutSet, LiveHeldOut, LiveSpeech
-from asr.training.corpus import Clip, is_han, read_manifest
+from asr.training.datasets.batches import CachedSpeech, HeldOutSet, LiveHeldOut, LiveSpeech
+from asr.training.datasets.corpus import Clip, is_han, read_manifest
+from asr.training.datasets.features import FeatureSet, extract
+from asr.training.datasets.items import Item, clean_items, training_items
+from asr.training.datasets.speak import speak
+from asr.training.datasets.text import TextSet, Vocabulary, clauses, read_sentences
 from asr.training.errors import ConfigInvalid
-from asr.training.features import FeatureSet, extract
-from asr.training.items import Item, clean_items, training_items
+from asr.training.export.publish import ExportConfig, publish, stage_embedded, verify
 from asr.training.language import make_language_model
 from asr.training.losses import LossConfig
 from asr.training.model import EmbeddedParaformer, ModelConfig
-from asr.training.publish import ExportConfig, publish, stage_embedded, verify
-from asr.training.speak import speak
 from asr.training.starting import Start, read_start
-from asr.training.text import TextSet, Vocabulary, clauses, read_sentences
 from asr.training.trainer import TrainConfig, Trainer
 from asr.training.whisper import WhisperEncoder
 

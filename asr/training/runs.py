@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import yaml
 
 from asr.training.errors import ConfigInvalid
-from asr.training.funasr_recipe import FunasrRecipe, FunasrWorkshop
+from asr.training.funasr.recipe import FunasrRecipe, FunasrWorkshop
 from asr.training.recipe import Recipe, Workshop
 
 

@@ -10,7 +10,7 @@ from typing import ParamSpec
 import typer
 
 from asr.errors import AsrError
-from asr.manifests import ManifestUnknown
+from asr.evaluation.manifests import ManifestUnknown
 from asr.training.errors import TrainingError
 
 P = ParamSpec("P")

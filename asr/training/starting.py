@@ -10,10 +10,10 @@ import torch
 import yaml
 from torch import Tensor
 
+from asr.training.datasets.text import Vocabulary
 from asr.training.errors import InitInvalid
+from asr.training.export.onnx_weights import read_weights, rejoin
 from asr.training.model import EmbeddedParaformer, ModelConfig
-from asr.training.onnx_weights import read_weights, rejoin
-from asr.training.text import Vocabulary
 from asr.training.whisper import WhisperEncoder
 
 log = logging.getLogger(__name__)

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from asr.training.batches import HeldOutSet, Line, Rows, Speech, bucketed
-from asr.training.features import DROPPED_FRAMES
+from asr.training.datasets.batches import HeldOutSet, Line, Rows, Speech, bucketed
+from asr.training.datasets.features import DROPPED_FRAMES
+from asr.training.datasets.text import TextSet, Vocabulary
 from asr.training.losses import LossConfig, SpeechBatch, speech_loss, text_loss
 from asr.training.model import STACK, EmbeddedParaformer, ModelConfig
 from asr.training.starting import Start
-from asr.training.text import TextSet, Vocabulary
 from asr.training.whisper import N_MELS, WhisperEncoder, tunable
 
 log = logging.getLogger(__name__)

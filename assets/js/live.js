@@ -1,4 +1,4 @@
-// The socket over which somebody is heard while they speak. What it brings and takes stands in app/api/live.py.
+// The socket over which somebody is heard while they speak. What it brings and takes stands in app/api/routers/live.py.
 
 import { ConnectionLost, conversationPath, resolve } from "./api.js";
 import { language } from "./i18n.js";

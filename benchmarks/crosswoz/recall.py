@@ -18,13 +18,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bot.domain import Domain
-from bot.domain_file import load_domain
-from bot.intents import CERTAIN
-from bot.nlu import Nlu
-from bot.noise import garble
+from bot.domains.domain import Domain
+from bot.domains.reading import load_domain
+from bot.evaluation.noise import garble
 from bot.slots.model import Value
 from bot.turn import Utterance
+from bot.understanding.intents import CERTAIN
+from bot.understanding.nlu import Nlu
 
 RESTAURANT = "餐馆"
 SLOTS = {"评分": "rating", "人均消费": "price", "推荐菜": "dish", "名称": "restaurant"}

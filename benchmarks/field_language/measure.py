@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from asr import Recognizer, open_recognizer
-from asr.evaluate import read_manifest
-from asr.hotwords import EMPTY, HotwordList, parse_strictly
+from asr.evaluation.error_rate import Errors, count_errors
+from asr.evaluation.recognition import read_manifest
+from asr.hotwords.list import EMPTY, HotwordList, parse_strictly
 from asr.lm import open_language_model
-from asr.scoring import Errors, count_errors
 
 HERE = Path(__file__).resolve().parent
 

@@ -11,9 +11,9 @@ import json
 import sys
 from pathlib import Path
 
+from asr.evaluation.error_rate import normalize
 from asr.lm.corpus import Source, read_sources
 from asr.lm.job import JobSpec, write_job
-from asr.scoring import normalize
 
 HERE = Path(__file__).resolve().parent
 

@@ -9,10 +9,10 @@ import httpx
 
 from bot.connectors.completions import CompletionsConnector
 from bot.connectors.connected import ConnectedDialogue, Role
+from bot.connectors.exchange import Exchange
 from bot.connectors.rasa import RasaConnector
 from bot.connectors.webhook import WebhookConnector
 from bot.dialogue import Dialogue
-from bot.exchange import Exchange
 
 Kind = Literal["rasa", "openai", "webhook"]
 

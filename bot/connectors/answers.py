@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bot.decision import Prefill
-from bot.exchange import Exchange
+from bot.connectors.exchange import Exchange
+from bot.rules.decision import Prefill
 from bot.state import DialogueState
 from bot.turn import Image, QuickReply, Utterance
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.connectors.answers import Answer, Collected, mappings
-from bot.decision import Prefill
-from bot.domain import Domain
+from bot.connectors.exchange import Exchange
+from bot.domains.domain import Domain
 from bot.errors import BackendFailed
-from bot.exchange import Exchange
+from bot.rules.decision import Prefill
 from bot.state import DialogueState
 from bot.turn import Utterance
 

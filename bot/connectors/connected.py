@@ -11,7 +11,7 @@ from typing import Literal
 
 from bot.connectors.answers import Answer, Connector
 from bot.dialogue import Dialogue
-from bot.domain import Domain
+from bot.domains.domain import Domain
 from bot.errors import BackendFailed
 from bot.rules.talk import HAND_OFF_AFTER
 from bot.state import DialogueState

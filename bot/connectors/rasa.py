@@ -7,8 +7,8 @@ answered by a list of messages with text, image and buttons.
 from __future__ import annotations
 
 from bot.connectors.answers import Answer, Collected, mappings
+from bot.connectors.exchange import Exchange
 from bot.errors import BackendFailed
-from bot.exchange import Exchange
 from bot.state import DialogueState
 from bot.turn import Utterance
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.connectors.answers import Answer, Collected, mappings
+from bot.connectors.exchange import Exchange
 from bot.errors import BackendFailed
-from bot.exchange import Exchange
 from bot.state import DialogueState
 from bot.turn import Utterance
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.course import Course
-from bot.decision import Decision
-from bot.items import find_entry, open_entry, reopen_entry, without_entry
-from bot.parts import Task
+from bot.domains.parts import Task
+from bot.rules.course import Course
+from bot.rules.decision import Decision
+from bot.rules.lists import find_entry, open_entry, reopen_entry, without_entry
 from bot.slots import Mention
 from bot.state import Frame, Question
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.course import Course
-from bot.decision import Decision
-from bot.filling import Filling
+from bot.rules.course import Course
+from bot.rules.decision import Decision
+from bot.rules.filling import Filling
 from bot.state import Frame, Question
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.course import Course
-from bot.decision import Decision
-from bot.found import Found
+from bot.records.found import Found
+from bot.rules.course import Course
+from bot.rules.decision import Decision
 from bot.slots.record import LAST
 from bot.state import Frame, Option, Question, SlotValue
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.course import MAX_ASKED, Course
-from bot.decision import Decision
-from bot.filling import fill
-from bot.intents import POSSIBLE
+from bot.rules.course import MAX_ASKED, Course
+from bot.rules.decision import Decision
+from bot.rules.filling import fill
 from bot.slots import SURE
 from bot.state import Question
 from bot.turn import QuickReply
+from bot.understanding.intents import POSSIBLE
 
 DEEPEST = 3
 """So many tasks may be begun within each other."""

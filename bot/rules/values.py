@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from bot.course import Course, missing_in_entry
-from bot.decision import Decision
-from bot.filling import Filling, fill
-from bot.items import entries_said, lacks, open_entry, values_of
-from bot.parts import ListOf, Task
+from bot.domains.parts import ListOf, Task
+from bot.rules.course import Course, missing_in_entry
+from bot.rules.decision import Decision
+from bot.rules.filling import Filling, fill
+from bot.rules.lists import entries_said, lacks, open_entry, values_of
 from bot.rules.records import choose_anew, told_by
 from bot.slots import Mention
 from bot.state import Frame, Question, SlotValue

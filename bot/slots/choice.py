@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.heard import Heard
-from bot.phonetics import SoundLexicon, Sounds
 from bot.slots.mention import How, Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import SoundLexicon, Sounds
 
 _HINT_DISCOUNT = 0.1
 _DOUBTED = 0.8  # below SURE, so that it is asked about

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 
-from bot.heard import Heard
-from bot.phonetics import SoundLexicon, Sounds
 from bot.slots.mention import Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
 from bot.slots.number import to_number
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import SoundLexicon, Sounds
 
 _HOUR = r"(?:二十[一二三四]?|十[一二三四五六七八九]?|[零一二两三四五六七八九]|2[0-4]|1\d|\d)"
 _MINUTE = r"(?:[一二三四五]?十[一二三四五六七八九]?|零[一二三四五六七八九]|[一二三四五六七八九](?=分)|[0-5]?\d)"

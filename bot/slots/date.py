@@ -15,10 +15,10 @@ from functools import cache
 
 import cn2an
 
-from bot.heard import Heard
-from bot.phonetics import SoundLexicon, Sounds
 from bot.slots.mention import Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
 from bot.slots.numerals import whole_number
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import SoundLexicon, Sounds
 
 _NUMBER = r"(?:[二三两]?十[一二三四五六七八九]?|[一二两三四五六七八九]|\d{1,2})"
 _BEFORE = r"(?<![零一二三四五六七八九十百\d])"

@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from bot.heard import Heard
-from bot.phonetics import SoundLexicon, Sounds
 from bot.slots.choice import Choice, ChoiceReader
 from bot.slots.mention import How, Mention, spelled_confidence
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import SoundLexicon, Sounds
 
 _HAN = r"[一-鿿]"
 _PLACE = re.compile(

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from bot.heard import Heard
-from bot.phonetics import Sounds
 from bot.slots.mention import Mention, pick, spelled_confidence
 from bot.slots.numerals import NUMERAL, WELL_FORMED, read_by_sound, whole_number
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import Sounds
 
 _NUMERAL = r"(?:\d{1,5}(?:\.\d{1,3})?|[零〇一二两三四五六七八九十百]{1,6}(?:点[零〇一二三四五六七八九]{1,3})?|半)"
 _JOINTS = {"乘以": "×", "乘": "×", "x": "×", "×": "×", "*": "×", "到": "–", "至": "–", "-": "–"}

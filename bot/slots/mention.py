@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
-from bot.heard import Heard
-from bot.phonetics import SoundMatch, Sounds
-from bot.words import Words
+from bot.domains.words import Words
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import SoundMatch, Sounds
 
 How = Literal["spelled", "sound", "hint", "bare"]
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.heard import Heard
-from bot.phonetics import Sounds, readings
 from bot.slots.mention import Mention, spelled_confidence
 from bot.slots.numerals import WELL_FORMED, read_by_sound, whole_number
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import Sounds, readings
 
 _NUMERAL = r"(?:\d{1,9}|[零〇一二两三四五六七八九十百千万俩仨]{1,12})"
 _COUNTED = re.compile(rf"(?P<number>{_NUMERAL})(?P<unit>[一-鿿])")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import cn2an
 
-from bot.phonetics import folded, syllables
+from bot.understanding.sounds import folded, syllables
 
 NUMERAL = "零一二两三四五六七八九十百点半"
 _DIGIT = "[零一二两三四五六七八九]"

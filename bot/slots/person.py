@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from bot.heard import Heard
-from bot.phonetics import Sounds, syllables
+from bot.domains.words import Words
 from bot.slots.mention import Mention, spelled_confidence
-from bot.words import Words
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import Sounds, syllables
 
 _FREQUENT = 60
 _HAN = r"[一-鿿]"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from bot.heard import Heard
-from bot.phonetics import Sounds, readings, syllable_distance
 from bot.slots.mention import Mention
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import Sounds, readings, syllable_distance
 
 LENGTH = 11
 _SPOKEN = {"零": "0", "〇": "0", "洞": "0", "一": "1", "幺": "1", "二": "2", "两": "2", "三": "3", "四": "4"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from bot.domains.words import Words
 from bot.slots.choice import Choice, ChoiceReader
 from bot.slots.clock import TimeReader
 from bot.slots.date import DateReader
@@ -15,7 +16,6 @@ from bot.slots.number import NumberReader
 from bot.slots.person import PersonReader
 from bot.slots.phone import PhoneReader
 from bot.slots.record import RecordReader
-from bot.words import Words
 
 BARE = frozenset({"person", "text"})
 """Types whose value may be any words at all: they are read after all others, and only when they were asked for."""

@@ -6,10 +6,10 @@ import re
 from datetime import datetime
 from functools import cache
 
-from bot.heard import Heard
-from bot.phonetics import SoundLexicon, Sounds
 from bot.slots.mention import Mention, spelled_confidence
 from bot.slots.number import to_number
+from bot.understanding.heard import Heard
+from bot.understanding.sounds import SoundLexicon, Sounds
 
 LAST = "last"
 _PLACE = re.compile(r"[第地弟](?P<number>[一二两三四五六七八九十]|\d{1,2})(?!\d)个?|(?P<last>最后|末尾)那?一?个?")

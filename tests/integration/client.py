@@ -15,7 +15,7 @@ import soundfile
 from fastapi import FastAPI
 
 from asr import FORMATTED, Audio, Formatting, HotwordList, Segment, Token, Transcript, decode_audio
-from asr.hotwords import EMPTY
+from asr.hotwords.list import EMPTY
 
 Serve = Callable[[FastAPI], httpx.Client]  # what the fixture `serve` is
 SECOND_OF_SILENCE = bytes(32_000)  # as 16-bit PCM of 16 kHz

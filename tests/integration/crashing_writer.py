@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from app.store import Store
+from app.storage.store import Store
 from asr import Segment, Token, Transcript
 from bot import DialogueState, Reply
 

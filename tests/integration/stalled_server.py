@@ -11,7 +11,7 @@ import uvicorn
 from app.factory import build
 from app.settings import Settings
 from asr import Audio, Transcript
-from asr.hotwords import EMPTY, HotwordList
+from asr.hotwords.list import EMPTY, HotwordList
 
 
 class StalledRecognizer:

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from app.__main__ import commands
-from app.backup import back_up, restore
 from app.errors import BackupInvalid, DataPresent, StoreUnavailable
-from app.recordings import open_recordings
-from app.store import Store
+from app.storage.backup import back_up, restore
+from app.storage.recordings import open_recordings
+from app.storage.store import Store
 from bot import DialogueState, Reply
 
 GREETING = Reply(texts=("您好",), state=DialogueState("clinic", "k"))

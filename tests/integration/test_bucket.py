@@ -14,13 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from app.__main__ import commands
-from app.database import utc_now
 from app.errors import StoreUnavailable
 from app.factory import build
-from app.personal import PersonalData
-from app.presence import Presence
 from app.settings import Settings
-from app.store import Store
+from app.storage.database import utc_now
+from app.storage.personal_data import PersonalData
+from app.storage.process_lock import Presence
+from app.storage.store import Store
 from bot import DialogueState, Reply
 from tests.integration.client import Chat, InstantRecognizer, Serve, wav
 

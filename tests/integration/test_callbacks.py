@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from app.database import open_database
-from app.lm.callbacks import TRIES, Callbacks, check_callback
-from app.lm.errors import CallbackForbidden
-from app.lm.jobs import Submission, TrainingJob, TrainingJobs
+from app.language_models.callbacks import TRIES, Callbacks, check_callback
+from app.language_models.errors import CallbackForbidden
+from app.language_models.jobs import Submission, TrainingJob, TrainingJobs
+from app.storage.database import open_database
 
 SECRET = "callback secret"
 

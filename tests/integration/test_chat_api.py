@@ -206,7 +206,7 @@ def test_static_files_are_served_and_checked_for_news_each_time(chat: Chat) -> N
     assert again.status_code == 304
 
 
-@pytest.mark.parametrize("path", ["/ui/../app/store.py", "/ui/%2e%2e/app.py", "/ui/..%2fapp.py"])
+@pytest.mark.parametrize("path", ["/ui/../app/storage/store.py", "/ui/%2e%2e/app.py", "/ui/..%2fapp.py"])
 def test_nothing_outside_the_static_files_is_served(chat: Chat, path: str) -> None:
     port = chat.client.base_url.port
     answer = httpx.get(httpx.URL(f"http://127.0.0.1:{port}", raw_path=path.encode()))

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.factory import build
-from app.lm import check_sets
+from app.language_models import check_sets
 from app.settings import Settings
 from tests.integration.client import InstantRecognizer, wav
 from tests.integration.conftest import start_server

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.audio import Audio, decode_audio
+from asr.audio.decoding import Audio, decode_audio
 from asr.decoding.ctc import greedy
 from asr.engines import EngineOptions, open_engine
 from asr.engines.ctc_engine import CtcEngine

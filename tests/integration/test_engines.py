@@ -14,17 +14,17 @@ import yaml
 
 from app.factory import build
 from app.settings import Settings
-from asr.audio import Audio, decode_audio
+from asr.audio.decoding import Audio, decode_audio
 from asr.decoding import Tier
 from asr.engines import Engine, EngineKind, EngineOptions, open_engine
-from asr.engines.onnx_engine import OnnxEngine
-from asr.engines.onnx_streaming import StreamingParaformer
+from asr.engines.onnx.engine import OnnxEngine
+from asr.engines.onnx.streaming import StreamingParaformer
 from asr.engines.sherpa_engine import SherpaEngine
 from asr.engines.torch_engine import TorchEngine
 from asr.errors import EngineMissing, ModelFileMissing, ModelInvalid
-from asr.hotwords import Hotword, HotwordList
+from asr.hotwords.list import Hotword, HotwordList
 from asr.recognizer import EMBEDDED, Recognizer, open_recognizer
-from asr.vad import open_vad
+from asr.vad.fsmn import open_vad
 from tests import tiny_sherpa
 from tests.integration.conftest import start_server
 

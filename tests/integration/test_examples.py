@@ -10,10 +10,10 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 from sqlmodel import create_engine
 
-from app.api.config import EXAMPLES, list_examples
-from app.utterance import spoken
+from app.api.routers.config import EXAMPLES, list_examples
+from app.chat.utterance import spoken
 from asr import Recognizer, decode_audio
-from asr.hotwords import parse
+from asr.hotwords.list import parse
 from bot import Dialogue, load_domain
 
 FRIDAY = datetime(2026, 11, 20, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))

@@ -23,11 +23,11 @@ import pytest
 
 from app.errors import StoreUnavailable
 from app.factory import build
-from app.presence import Presence
 from app.settings import Settings
-from app.store import Store
+from app.storage.process_lock import Presence
+from app.storage.store import Store
 from asr import Audio, HotwordList, Transcript
-from asr.hotwords import EMPTY
+from asr.hotwords.list import EMPTY
 from bot import DialogueState, Reply
 from tests.integration.client import Chat, GatedRecognizer, InstantRecognizer, Serve, wav
 

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from app.database import open_database
 from app.factory import build
-from app.lm.following import Follower
-from app.lm.versions import LanguageVersions
+from app.language_models.following import Follower
+from app.language_models.versions import LanguageVersions
 from app.settings import Settings
+from app.storage.database import open_database
 from tests.integration.client import InstantRecognizer
 from tests.integration.conftest import start_server
 from tests.integration.trainings import ended, scripted, submit, tiny_model, wanted

@@ -12,14 +12,14 @@ import onnx
 import pytest
 import torch
 
-from asr.audio import decode_audio
-from asr.engines.onnx_engine import OnnxEngine
-from asr.engines.onnx_streaming import ChunkSize, StreamingParaformer
+from asr.audio.decoding import decode_audio
+from asr.audio.frontend import open_frontend
+from asr.engines.onnx.engine import OnnxEngine
+from asr.engines.onnx.streaming import ChunkSize, StreamingParaformer
 from asr.engines.torch_engine import TorchEngine
-from asr.folder import ModelFolder
-from asr.frontend import open_frontend
-from asr.hotwords import EMPTY, Hotword, HotwordList
-from asr.vad import VadModel
+from asr.hotwords.list import EMPTY, Hotword, HotwordList
+from asr.model_files.folder import ModelFolder
+from asr.vad.fsmn import VadModel
 from tests.tiny_models import vocabulary
 
 TOLERANCE = 1e-3

@@ -11,7 +11,7 @@ import pytest
 from app.factory import build
 from app.settings import Settings
 from asr import Audio, Transcript
-from asr.hotwords import EMPTY, HotwordList
+from asr.hotwords.list import EMPTY, HotwordList
 from tests.integration.client import Chat, Serve, transcript_of, wav
 
 VOICE = Path(__file__).parents[1] / "data" / "voice"

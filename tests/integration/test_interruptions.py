@@ -14,11 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import database
-from app import store as stores
 from app.errors import StoreUnavailable
 from app.factory import build
 from app.settings import Settings
+from app.storage import database
+from app.storage import store as stores
 from tests.integration.client import Chat, GatedRecognizer, InstantRecognizer, Serve, wav
 
 ROOT = Path(__file__).parents[2]

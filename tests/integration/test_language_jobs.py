@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from app.credentials import ApiKeys
-from app.database import open_database
+from app.access.credentials import ApiKeys
+from app.access.person import USER_SCOPES
 from app.factory import build
-from app.people import USER_SCOPES
 from app.settings import Settings
+from app.storage.database import open_database
 from tests.integration.client import InstantRecognizer, Serve, events, wav
 from tests.integration.conftest import start_server
 from tests.integration.trainings import ended, scripted, submit, tiny_model, waited, wanted

@@ -19,14 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from app.corrections import Corrections
-from app.database import Database, open_database
-from app.lm.broker import open_broker
-from app.lm.jobs import TrainingJob
-from app.lm.service import LanguageModels, Training
-from app.lm.sources import TextSource
-from app.recordings import FolderRecordings
+from app.hotwords.corrections import Corrections
+from app.language_models.broker import open_broker
+from app.language_models.jobs import TrainingJob
+from app.language_models.service import LanguageModels, Training
+from app.language_models.sources import TextSource
 from app.settings import Settings
+from app.storage.database import Database, open_database
+from app.storage.recordings import FolderRecordings
 from tests.integration.trainings import scripted, tiny_model
 from tests.rabbitmq_server import Broker
 

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api import chat as chat_api
-from app.conversation import Conversations
+from app.api.routers import chat as chat_api
+from app.chat.conversation import Conversations
 from app.errors import ShuttingDown
 from app.factory import build
-from app.lanes import Lanes
+from app.recognition.lanes import Lanes
 from app.settings import Settings
-from app.store import Store
+from app.storage.store import Store
 from asr import AudioLimits
 from bot import open_dialogues
 from bot.errors import DomainMissing
@@ -94,7 +94,7 @@ def test_the_page_does_not_hide_the_api(settings: Settings, serve: Serve) -> Non
     assert client.get("/ready").json()["status"] == "ready"
     closed = ("upload", "queue/join", "run/predict", "call/predict", "reload/x", "stream/x")
     assert {client.post(f"/gradio_api/{path}").status_code for path in closed} == {404}
-    assert _statuses(client, ["/ui/css", "/app/store.py", "/gradio_api/file=app.py"]) == [404, 404, 404]
+    assert _statuses(client, ["/ui/css", "/app/storage/store.py", "/gradio_api/file=app.py"]) == [404, 404, 404]
 
 
 def _statuses(client: httpx.Client, paths: list[str]) -> list[int]:

@@ -13,7 +13,7 @@ import pytest
 
 from app.factory import build
 from app.settings import Settings
-from asr.audio import decode_audio
+from asr.audio.decoding import decode_audio
 from asr.engines import EngineOptions, open_engine
 from asr.hub import Hub, fetch, registry, verify
 from tests.integration.client import Chat, Serve

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from app.__main__ import commands
 from app.factory import build
-from app.personal import PersonalData
-from app.retention import Retention
 from app.settings import Settings
-from app.store import Store
+from app.storage.personal_data import PersonalData
+from app.storage.retention import Retention
+from app.storage.store import Store
 from bot import DialogueState, Image, Reply
 from tests.integration.client import Chat, InstantRecognizer, Serve, wav
 

@@ -18,11 +18,11 @@ from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
 from app.__main__ import commands
-from app.database import Database, head
 from app.errors import SchemaOutdated
 from app.factory import build
 from app.settings import Settings
-from app.store import Store
+from app.storage.database import Database, head
+from app.storage.store import Store
 from tests.integration.client import Chat, InstantRecognizer, Serve, wav
 
 

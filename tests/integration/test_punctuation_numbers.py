@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from asr.errors import ModelFileMissing, ModelInvalid, RecognitionFailed
-from asr.punctuation import PERIOD, QUESTION, Punctuator
+from asr.text.punctuation import PERIOD, QUESTION, Punctuator
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("funasr")

@@ -13,13 +13,13 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from asr import Audio, Hotword, HotwordList, Recognizer, Tier, decode_audio, encode_wav, open_recognizer
-from asr.engines.onnx_engine import OnnxEngine
+from asr.engines.onnx.engine import OnnxEngine
 from asr.errors import ModelFileMissing
-from asr.evaluate import evaluate, main, read_manifest
+from asr.evaluation.error_rate import count_errors
+from asr.evaluation.recognition import evaluate, main, read_manifest
 from asr.recognizer import EMBEDDED
-from asr.scoring import count_errors
 from asr.transcript import PLAIN, Transcript
-from asr.vad import open_vad
+from asr.vad.fsmn import open_vad
 
 RATE = 16000
 TIME = np.arange(4 * RATE) / RATE

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from asr.decoding import decode_greedily
-from asr.engines.remote_connection import RemoteOptions
-from asr.engines.remote_engine import RemoteEngine
+from asr.engines.remote.connection import RemoteOptions
+from asr.engines.remote.engine import RemoteEngine
 from asr.errors import EngineUnreachable, RecognitionFailed
-from asr.hotwords import parse_strictly
+from asr.hotwords.list import parse_strictly
 from asr.transcript import Token, join_texts
 from tests.funasr_server import FunasrServer, running
 

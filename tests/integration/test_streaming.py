@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from asr import Audio, Recognizer, decode_audio, open_recognizer
 from asr.decoding.greedy import decode_greedily
-from asr.engines.onnx_streaming import StreamingParaformer
+from asr.engines.onnx.streaming import StreamingParaformer
 from asr.errors import SampleRateUnsupported
-from asr.hotwords import parse_strictly
+from asr.hotwords.list import parse_strictly
 from asr.streaming import Draft, Session, SessionOptions, State, Stretch
 from asr.transcript import Segment, Token, join_texts
 

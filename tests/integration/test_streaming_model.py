@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from asr.audio import decode_audio
+from asr.audio.decoding import decode_audio
+from asr.decoding.posteriors import Posteriors
 from asr.engines import open_engine
-from asr.engines.onnx_streaming import ChunkSize, StreamingParaformer
+from asr.engines.onnx.streaming import ChunkSize, StreamingParaformer
 from asr.errors import ModelFileMissing, ModelInvalid
-from asr.posteriors import Posteriors
 
 Tiny = Callable[[str], Path]
 

@@ -14,11 +14,11 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from asr.audio import decode_audio
+from asr.audio.decoding import decode_audio
 from asr.engines import open_engine
 from asr.training import __main__ as command
 from asr.training.errors import ConfigInvalid, InitInvalid
-from asr.training.funasr_recipe import FunasrWorkshop, merged
+from asr.training.funasr.recipe import FunasrWorkshop, merged
 from asr.training.runs import open_run
 from tests import tiny_models
 

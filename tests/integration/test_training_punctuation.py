@@ -13,11 +13,11 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from asr.punctuation import Punctuator
+from asr.text.punctuation import Punctuator
 from asr.training.__main__ import app
 from asr.training.errors import AccuracyLost, ConfigInvalid
-from asr.training.punctuation import PunctuationRecipe, PunctuationWorkshop
-from asr.training.punctuation_model import CTTransformer, PunctuationConfig
+from asr.training.punctuation.model import CTTransformer, PunctuationConfig
+from asr.training.punctuation.recipe import PunctuationRecipe, PunctuationWorkshop
 
 RECIPE = {
     "texts": [{"name": "talk", "path": "talk.txt", "kind": "lines"}],
@@ -80,7 +80,7 @@ def test_the_exported_model_sets_the_marks(trained: PunctuationWorkshop, data: P
 def test_an_int8_model_that_falls_behind_is_not_published(
     trained: PunctuationWorkshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asr.training.punctuation._MOST_LOST", -1.0)
+    monkeypatch.setattr("asr.training.punctuation.recipe._MOST_LOST", -1.0)
     with pytest.raises(AccuracyLost, match="F1"):
         trained.export(tmp_path / "model")
     assert not (tmp_path / "model").exists()

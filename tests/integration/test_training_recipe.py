@@ -19,17 +19,18 @@ import torch
 import yaml
 from typer.testing import CliRunner, Result
 
-from asr.audio import decode_audio
-from asr.engines.onnx_engine import OnnxEngine
-from asr.frontend import WhisperFrontend
+from asr.audio.decoding import decode_audio
+from asr.audio.frontend import WhisperFrontend
+from asr.engines.onnx.engine import OnnxEngine
 from asr.recognizer import EMBEDDED
 from asr.training import __main__ as command
-from asr.training import quantise, whisper
-from asr.training.corpus import read_manifest
+from asr.training import whisper
+from asr.training.datasets.corpus import read_manifest
+from asr.training.datasets.features import FeatureSet
 from asr.training.errors import AccuracyLost, ConfigInvalid, InitInvalid
-from asr.training.export import EncoderGraph
-from asr.training.features import FeatureSet
-from asr.training.publish import verify
+from asr.training.export import quantise
+from asr.training.export.graphs import EncoderGraph
+from asr.training.export.publish import verify
 from asr.training.recipe import Recipe, Workshop
 from asr.training.runs import open_run
 from asr.training.starting import read_start

@@ -14,7 +14,7 @@ import pytest
 import soundfile as sf
 from onnx import TensorProto, helper
 
-from asr.training import speak
+from asr.training.datasets import speak
 
 
 def synthesiser_graph() -> bytes:

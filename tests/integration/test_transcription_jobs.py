@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from fastapi import FastAPI, Request
 
-from app.api.identity import Person, current_person
+from app.api.dependencies import Person, current_person
 from app.factory import build
 from app.settings import Settings
 from asr import Audio, Segment

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from app.credentials import ApiKeys
-from app.database import open_database
-from app.people import SCOPES
+from app.access.credentials import ApiKeys
+from app.access.person import SCOPES
 from app.settings import Settings
+from app.storage.database import open_database
 from tests.integration.client import Chat, wav
 
 SECRET = "挂号密语"

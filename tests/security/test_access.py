@@ -15,12 +15,12 @@ import pytest
 from typer.testing import CliRunner
 
 from app.__main__ import commands
-from app.access import require_safe_start
-from app.credentials import ApiKeys, LoginSessions
-from app.database import open_database
+from app.access.authentication import require_safe_start
+from app.access.credentials import ApiKeys, LoginSessions
 from app.errors import ExposedWithoutLogin
 from app.factory import build
 from app.settings import Settings
+from app.storage.database import open_database
 from tests.integration.client import Chat, GatedRecognizer, InstantRecognizer, Serve, wav
 
 PASSWORD = "一二三四五六七八"

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from app.factory import build
-from app.logs import configure_logging
+from app.monitoring.logs import configure_logging
 from app.settings import Settings
 from tests.integration.client import Chat, InstantRecognizer, Serve
 

@@ -18,15 +18,15 @@ from sqlmodel import create_engine
 
 from app.factory import build
 from app.settings import Settings
-from asr.engines.remote_connection import RemoteOptions
-from asr.engines.remote_engine import RemoteEngine
+from asr.engines.remote.connection import RemoteOptions
+from asr.engines.remote.engine import RemoteEngine
 from asr.errors import AsrError
 from bot import Backend, Dialogue, Utterance, load_domain
-from bot.calls import Calls
 from bot.connectors import Kind, connect
-from bot.decision import ActionCall
+from bot.connectors.exchange import Exchange
 from bot.errors import ActionFailed, BackendFailed
-from bot.exchange import Exchange
+from bot.records.calls import Calls
+from bot.rules.decision import ActionCall
 from tests.backend_server import BackendServer, Told, running
 from tests.integration.client import Chat, InstantRecognizer, wav
 from tests.integration.conftest import start_server

@@ -12,11 +12,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from app.credentials import ApiKeys
-from app.database import open_database
+from app.access.credentials import ApiKeys
+from app.access.person import USER_SCOPES
 from app.factory import ROUTERS, build
-from app.people import USER_SCOPES
 from app.settings import Settings
+from app.storage.database import open_database
 from tests.integration.client import Chat, InstantRecognizer
 from tests.integration.conftest import start_server
 

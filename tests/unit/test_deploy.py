@@ -12,7 +12,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from app.metrics import Metrics, ModelCollector
+from app.monitoring.metrics import Metrics, ModelCollector
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,1 @@
+"""FunASR's WebSocket protocol, on the app's port and on one of its own."""

@@ -1,0 +1,214 @@
+"""FunASR's WebSocket protocol, for the clients that there are: one connection, any number of utterances.
+
+                 settings                     audio
+    FRESH ────────────────────► READY ─────────────────────► HEARING
+                                  ▲                             │
+                                  └── results, acknowledgement ─┘ {"is_speaking": false}, or "is_end": true
+
+Settings that come while an utterance is heard hold for the next one. What cannot be understood is answered with a
+message that has `error`, and the connection goes on; it is closed when there is no place for one more speaker, when
+an utterance is longer than is taken, and when nothing comes for minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, WebSocket
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocketDisconnect
+
+from app.access.limits import Limits, asking
+from app.api.dependencies import Identified
+from app.api.funasr.messages import Asked, Command, acknowledgement, error_message, read_command, text_message
+from app.api.funasr.utterance import FileUtterance, StreamUtterance, Utterance
+from app.chat.conversation import Conversations
+from app.errors import AppError, AudioUnannounced, SessionTooLong, Unavailable
+from app.hotwords.errors import HotwordsPartlyRead
+from app.monitoring.logs import origin
+from app.recognition.files import Transcriber
+from app.recognition.live import Listening
+from asr.errors import AsrError
+from asr.hotwords.list import HotwordList
+
+IDLE_SECONDS = 300.0
+TRY_LATER, POLICY, INTERNAL = 1013, 1008, 1011  # codes of RFC 6455 and its registry
+
+Expect = Callable[[HotwordList], Awaitable[HotwordList]]
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter()
+
+
+@router.websocket("/")
+@router.websocket("/ws")
+async def funasr(websocket: WebSocket, person: Identified) -> None:
+    """Speak the protocol until the client leaves."""
+    offered = websocket.scope.get("subprotocols", [])
+    await websocket.accept(subprotocol="binary" if "binary" in offered else None)
+    state = websocket.app.state
+    conversations: Conversations = state.conversations
+
+    async def expect(asked: HotwordList) -> HotwordList:
+        # What the client sends goes on top of the list that holds wherever its owner is heard.
+        return await run_in_threadpool(conversations.hotwords, person.id, request=asked)
+
+    connection = Connection(websocket, state.listening, state.transcriber, expect)
+    try:
+        await connection.serve()
+    except WebSocketDisconnect:
+        log.debug("client left")
+    finally:
+        await connection.close()
+
+
+class Connection:
+    """One client."""
+
+    def __init__(self, websocket: WebSocket, listening: Listening, transcriber: Transcriber, expect: Expect) -> None:
+        """Speak over an accepted `websocket`; `expect` gives the words to recognise with for those a client sent."""
+        self._websocket = websocket
+        self._expect = expect
+        self._listening = listening
+        self._transcriber = transcriber
+        self._limits: Limits = websocket.app.state.limits
+        self._asked: Asked | None = None
+        self._utterance: Utterance | None = None
+        self._ahead: asyncio.Task[dict[str, Any]] | None = None
+        self._sending = asyncio.Lock()
+        self._failure = ""  # why the utterance was given up; what is left of its audio is passed over
+        self._open = True
+
+    async def serve(self) -> None:
+        """Take messages until the client leaves (WebSocketDisconnect) or has to."""
+        while self._open:
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    message = await self._receive()
+            except TimeoutError:
+                await self._websocket.close(POLICY, f"nothing came for {IDLE_SECONDS:g} s")
+                return
+            try:
+                if message.get("text") is not None:
+                    await self._obey(read_command(message["text"], self._asked))
+                elif message.get("bytes"):
+                    await self._hear(message["bytes"])
+            except (AppError, AsrError) as error:
+                await self._tell(error)
+            except WebSocketDisconnect:
+                raise
+            except Exception as error:  # noqa: BLE001 -- whatever it was, the client is told before it is let go
+                log.error("funasr connection failed", error=origin(error))
+                self._open = False
+                await self._websocket.close(INTERNAL, "internal error")
+
+    async def close(self) -> None:
+        """Let go of whatever is still going on."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+        await self._leave()
+
+    async def _obey(self, command: Command) -> None:
+        self._asked = command.asked
+        if command.asked.hotword_problems:
+            first = command.asked.hotword_problems[0]
+            await self._tell(
+                HotwordsPartlyRead(
+                    f"{len(command.asked.hotword_problems)} of the hotwords are left out, first of all: "
+                    f"line {first.line}, column {first.column}: {first.message}",
+                    line=first.line,
+                    column=first.column,
+                )
+            )
+        if command.ends:
+            await self._end(command)
+
+    async def _hear(self, data: bytes) -> None:
+        if self._failure:
+            return
+        if self._asked is None:
+            raise AudioUnannounced('Audio came before the settings; send {"mode": ..., "is_speaking": true} first.')
+        try:
+            if self._utterance is None:
+                self._limits.check_audio(*asking())
+                kind = FileUtterance if self._asked.is_file else StreamUtterance
+                hotwords = await self._expect(self._asked.hotwords)
+                self._utterance = kind(replace(self._asked, hotwords=hotwords), self.send)
+                await self._utterance.begin(self._listening, self._transcriber)
+            await self._until_done(self._utterance.hear(data))
+        except (AppError, AsrError) as error:
+            self._failure = str(error)
+            if isinstance(error, SessionTooLong) and self._utterance:
+                await self._until_done(self._utterance.finish())
+            await self._leave()
+            raise
+
+    async def _end(self, command: Command) -> None:
+        utterance, failure = self._utterance, self._failure
+        asked = utterance.asked if utterance else command.asked
+        mode = "2pass-offline" if asked.mode == "2pass" else asked.mode
+        self._failure = ""
+        try:
+            if utterance is not None:
+                await self._until_done(utterance.finish())
+            elif not failure:
+                await self.send(text_message(asked, mode, "", is_final=True))
+        except (AppError, AsrError) as error:
+            failure = str(error)
+            await self._tell(error)
+        finally:
+            await self._leave()
+        if command.is_end and self._open:
+            await self.send(acknowledgement(asked, mode, failure))
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send one message; raises WebSocketDisconnect when the client is gone."""
+        async with self._sending:
+            try:
+                await self._websocket.send_text(json.dumps(message, ensure_ascii=False))
+            except RuntimeError as error:  # what starlette raises once the connection is closed
+                raise WebSocketDisconnect from error
+
+    async def _tell(self, error: AppError | AsrError) -> None:
+        log.info("funasr client told of an error", code=error.code)
+        await self.send(error_message(self._asked, error))
+        if isinstance(error, (Unavailable, SessionTooLong)):
+            self._open = False
+            await self._leave()
+            await self._websocket.close(TRY_LATER if isinstance(error, Unavailable) else POLICY, error.code)
+
+    async def _leave(self) -> None:
+        utterance, self._utterance = self._utterance, None
+        if isinstance(utterance, StreamUtterance):  # a file is counted where it is decoded
+            self._limits.spend_audio(*asking(), utterance.seconds)
+        if utterance is not None:
+            await utterance.close()
+
+    async def _receive(self) -> dict[str, Any]:
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(self._websocket.receive())  # type: ignore[arg-type]
+        # Shielded: the timeout ends the waiting, not the reading.
+        message = await asyncio.shield(self._ahead)
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1000))
+        self._ahead = None
+        return message
+
+    async def _until_done(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work`, unless the client leaves meanwhile."""
+        task = asyncio.create_task(work)
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(self._websocket.receive())  # type: ignore[arg-type]
+        try:
+            await asyncio.wait([task, self._ahead], return_when=asyncio.FIRST_COMPLETED)
+            if not task.done() and self._ahead.result()["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect
+            await task
+        finally:
+            task.cancel()

@@ -1,0 +1,1 @@
+"""OpenAI's speech-to-text routes, for clients that already speak them."""

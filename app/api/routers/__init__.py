@@ -1,0 +1,1 @@
+"""The routes of the page: one router a file, HTTP only."""

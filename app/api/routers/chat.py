@@ -1,0 +1,271 @@
+"""Conversations over HTTP: begin one, speak and write in it, hear a recording again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response, StreamingResponse
+
+from app.api import errors
+from app.api.dependencies import Identified
+from app.api.playback import playback
+from app.api.sse import described
+from app.api.uploads import TypedMessage, require_room, sent_message
+from app.chat.conversation import Conversations
+from app.settings import Settings
+from app.storage import store
+
+KEEP_ALIVE = 15.0  # seconds of silence after which proxies begin to think that a stream is dead
+
+router = APIRouter(prefix="/api", tags=["chat"])
+
+
+class QuickReply(BaseModel):
+    """A button under the bot's message: it shows `title`, and pressing it sends `text`."""
+
+    title: str
+    text: str
+
+
+class Table(BaseModel):
+    """A table that the bot shows: its title, the names of its columns, and rows of as many texts."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+class Message(BaseModel):
+    """One bubble of the chat.
+
+    `heard` is what was recognised before the user corrected the text. A `withdrawn` message of the bot's is to be taken
+    out of the chat: the message that it answered was corrected and is answered again.
+    """
+
+    id: str
+    conversation_id: str
+    role: Literal["user", "bot"]
+    kind: Literal["voice", "text", "table", "image"]
+    text: str
+    status: Literal["recognizing", "answering", "done", "failed", "withdrawn"]
+    heard: str | None
+    seconds: float | None
+    error: errors.ErrorBody | None
+    quick_replies: list[QuickReply]
+    audio_url: str | None
+    image_url: str | None
+    table: Table | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, message: store.Message, language: str) -> Message:
+        """Return what a client that reads `language` gets to see of a stored message."""
+        error = None
+        if message.error_code is not None:
+            error = errors.body(message.error_code, message.error_details, language).error
+        # Relative to the root of the app, which may be served below a path.
+        path = f"api/conversations/{message.conversation_id}/messages/{message.id}"
+        shown = message.model_dump(
+            exclude={"number", "error_code", "error_details", "audio_name", "audio_type", "card", "client_id"}
+        )
+        return cls(
+            **shown,
+            error=error,
+            audio_url=f"{path}/audio" if message.audio_name else None,
+            image_url=f"{path}/image" if message.kind == "image" else None,
+            table=Table.model_validate(message.card) if message.card and message.kind == "table" else None,
+        )
+
+
+class Conversation(BaseModel):
+    """A conversation that has just begun."""
+
+    id: str
+    domain: str
+    messages: list[Message]
+
+
+class Messages(BaseModel):
+    """The messages of a conversation, oldest first, and which bot it is with."""
+
+    domain: str
+    messages: list[Message]
+
+
+def conversations_of(request: Request) -> Conversations:
+    """Return the conversations of the app that is asked."""
+    conversations: Conversations = request.app.state.conversations
+    return conversations
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+Chats = Annotated[Conversations, Depends(conversations_of)]
+ClientId = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=64)]
+Language = Annotated[str, Depends(errors.language)]
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {"model": errors.ErrorAnswer} for code in (400, 403, 404, 408, 409, 413, 415, 422, 503)
+}
+STREAM: dict[int | str, dict[str, Any]] = {
+    **described("Server-sent events: `message` each time a message appears or changes, at last `done`."),
+    **REFUSALS,
+}
+_SENT_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": TypedMessage.model_json_schema()},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["audio"],
+                "properties": {"audio": {"type": "string", "format": "binary"}},
+            }
+        },
+    },
+}
+
+
+@router.post("/conversations", status_code=201, responses={code: {"model": errors.ErrorAnswer} for code in (404, 503)})
+async def start_conversation(
+    person: Identified,
+    conversations: Chats,
+    language: Language,
+    domain: Annotated[str, Query(max_length=64)] = "",
+) -> Conversation:
+    """Begin a conversation with the bot of a `domain`; the bot greets."""
+    conversation_id, greeting = await conversations.start(person.id, domain)
+    chosen = domain or conversations.domains[0].name
+    return Conversation(
+        id=conversation_id, domain=chosen, messages=[Message.of(message, language) for message in greeting]
+    )
+
+
+@router.get("/conversations/{conversation_id}/messages", responses={404: {"model": errors.ErrorAnswer}})
+def list_messages(
+    conversation_id: str,
+    person: Identified,
+    conversations: Chats,
+    language: Language,
+    limit: Annotated[int, Query(ge=1, le=store.MAX_LISTED)] = store.MAX_LISTED,
+) -> Messages:
+    """Return the last messages of a conversation."""
+    found = conversations.store.messages(person.id, conversation_id, limit)
+    domain = str(conversations.store.state(conversation_id).get("domain", ""))
+    return Messages(domain=domain, messages=[Message.of(message, language) for message in found])
+
+
+@router.post(
+    "/conversations/{conversation_id}/messages",
+    response_class=StreamingResponse,
+    responses=STREAM,
+    openapi_extra={"requestBody": _SENT_BODY},
+    dependencies=[Depends(require_room)],
+)
+async def send_message(
+    conversation_id: str,
+    request: Request,
+    person: Identified,
+    conversations: Chats,
+    language: Language,
+    client_id: ClientId = None,
+) -> StreamingResponse:
+    """Say something: a recording as the form's file `audio`, or JSON with a `text`.
+
+    With an `Idempotency-Key`, what is sent again after a broken connection is not said twice.
+    """
+    conversation = await conversations.open(person.id, conversation_id)
+    # Asked before the body is read, so that nobody uploads a recording only to be sent away.
+    conversations.carrier.check_admission()
+    async with sent_message(request, _settings(request)) as sent:
+        say = (
+            conversation.read(sent, client_id=client_id)
+            if isinstance(sent, str)
+            else conversation.hear(sent, client_id=client_id)
+        )
+        updates = await say
+    return event_stream(updates, language)
+
+
+@router.post(
+    "/conversations/{conversation_id}/messages/{message_id}/retry",
+    response_class=StreamingResponse,
+    responses=STREAM,
+)
+async def retry_message(
+    conversation_id: str, message_id: str, person: Identified, conversations: Chats, language: Language
+) -> StreamingResponse:
+    """Try a message that failed again."""
+    conversation = await conversations.open(person.id, conversation_id)
+    return event_stream(await conversation.retry(message_id), language)
+
+
+@router.get(
+    "/conversations/{conversation_id}/messages/{message_id}/audio",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"audio/wav": {}, store.UNKNOWN_FORMAT: {}}}, 404: {"model": errors.ErrorAnswer}},
+)
+def play_message(
+    request: Request, conversation_id: str, message_id: str, person: Identified, conversations: Chats
+) -> Response:
+    """Return the recording of a voice message: WAV, or what was uploaded when that could not be read."""
+    message = conversations.store.message(person.id, conversation_id, message_id)
+    playable = message.audio_type == store.WAV
+    return playback(
+        request,
+        conversations.store.recording(message),
+        media_type=store.WAV if playable else store.UNKNOWN_FORMAT,
+        filename=f"{message.id}.wav" if playable else f"{message.id}.bin",
+        headers={"Cache-Control": "private, no-cache"},
+    )
+
+
+@router.get(
+    "/conversations/{conversation_id}/messages/{message_id}/image",
+    response_class=StreamingResponse,
+    responses={404: {"model": errors.ErrorAnswer}},
+)
+def show_picture(
+    request: Request, conversation_id: str, message_id: str, conversations: Chats, person: Identified
+) -> Response:
+    """Return the picture that a message of the bot's is."""
+    message = conversations.store.message(person.id, conversation_id, message_id)
+    picture, media_type = conversations.store.picture(message)
+    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    return playback(request, picture, media_type=media_type, headers=headers)
+
+
+def event_stream(updates: AsyncIterator[store.Message], language: str) -> StreamingResponse:
+    """Return the answer that tells of messages as they appear and change."""
+    return StreamingResponse(
+        _events(updates, language),
+        media_type="text/event-stream",
+        # nginx would keep the events back until its buffer is full.
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept-Language"},
+    )
+
+
+async def _events(updates: AsyncIterator[store.Message], language: str) -> AsyncIterator[str]:
+    following = asyncio.ensure_future(anext(updates, None))
+    try:
+        while True:
+            ready, _ = await asyncio.wait([following], timeout=KEEP_ALIVE)
+            if not ready:
+                yield ": still working\n\n"
+                continue
+            message = following.result()
+            if message is None:
+                break
+            yield f"event: message\ndata: {Message.of(message, language).model_dump_json()}\n\n"
+            following = asyncio.ensure_future(anext(updates, None))
+        yield "event: done\ndata: {}\n\n"
+    finally:
+        following.cancel()

@@ -1,0 +1,32 @@
+"""What a conversation can be about: the bots there are to choose from."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from app.chat.conversation import Conversations
+
+router = APIRouter(prefix="/api", tags=["chat"])
+
+
+class Domain(BaseModel):
+    """One bot: the name that a new conversation asks for, and the title that people read."""
+
+    name: str
+    title: str
+
+
+class Domains(BaseModel):
+    """All bots, and the name of the one that a conversation gets that asks for none."""
+
+    domains: list[Domain]
+    default: str
+
+
+@router.get("/domains")
+def list_domains(request: Request) -> Domains:
+    """Return what a conversation can be begun about."""
+    conversations: Conversations = request.app.state.conversations
+    cards = conversations.domains
+    return Domains(domains=[Domain(name=card.name, title=card.title) for card in cards], default=cards[0].name)

@@ -1,0 +1,1 @@
+"""Hotword lists, the trial of a list on one recording, and what corrections teach."""

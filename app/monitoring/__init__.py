@@ -1,0 +1,1 @@
+"""Logs, metrics and traces. Nothing that users say or write may enter."""

@@ -1,0 +1,188 @@
+"""The database of one app: how it is reached, how it is kept up to date, and what it raises when it refuses.
+
+Each kind of record has its table in a module of its own (app.storage.store, ...), whose class takes a Database and
+works in its sessions. Whoever adds or changes a table adds a step to app/storage/migrations/versions; a test
+compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, DateTime, Engine, TypeDecorator, event, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+from sqlmodel import Session, create_engine
+
+from app.errors import SchemaOutdated, StoreUnavailable
+
+LOCK_TIMEOUT = 10.0  # seconds to wait for another writer of the same SQLite file
+FILE_NAME = "tingshuo.db"
+MIGRATIONS = Path(__file__).parent / "migrations"
+BEFORE_MIGRATIONS = "0001"  # what a database looks like that was made before there were any
+_MIGRATION_LOCK = 7_231_046  # any number, as long as all processes take the same
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
+        """Return the same moment in UTC, for SQLite would keep the digits of any other zone."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
+        """Return the moment with its zone."""
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn what a database or a disk raises into StoreUnavailable, without a word of any user."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or type(error).__name__)
+        raise StoreUnavailable(f"The database refused: {reason}") from error
+    except OSError as error:
+        raise StoreUnavailable(f"The disk refused: {error.strerror}") from error
+
+
+class Database:
+    """One database, SQLite or any other that SQLAlchemy speaks to; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare to reach the database at `url`; nothing is opened yet."""
+        with guarded():
+            self.engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            if self.is_sqlite:
+                event.listen(self.engine, "connect", _prepare_sqlite)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file of this machine."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Work in one transaction: all of it is kept at the end, or nothing when something is raised.
+
+        What was read stays readable afterwards. Raises StoreUnavailable.
+        """
+        with guarded(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def migrate(self) -> tuple[str | None, str]:
+        """Bring the tables up to date; return the revisions before and after. Raises StoreUnavailable.
+
+        One process does it at a time, in one transaction: one that is killed leaves the tables as they were.
+        """
+        with guarded(), _exclusive(self.engine) as connection:
+            before = _revision(connection)
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.attributes["connection"] = connection
+            if before is None and inspect(connection).has_table("conversation"):
+                command.stamp(config, BEFORE_MIGRATIONS)
+                before = BEFORE_MIGRATIONS
+            if before != head():
+                command.upgrade(config, "head")
+        return before, head()
+
+    def require_current(self) -> None:
+        """Raise SchemaOutdated unless the tables are those that this release works with."""
+        with guarded(), self.engine.connect() as connection:
+            found = _revision(connection)
+        if found != head():
+            raise SchemaOutdated(
+                f"The database is at revision {found or 'none'}, this release needs {head()}: "
+                "run `python -m app migrate`.",
+            )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_database(data_dir: Path, url: str = "") -> Database:
+    """Return the database at `url`, ready for use; empty is a SQLite file in `data_dir`, which is made if missing.
+
+    A SQLite file belongs to this app and is migrated on the way. Any other database may serve several processes, of
+    different releases too: an operator migrates it. Raises StoreUnavailable, SchemaOutdated.
+    """
+    database = Database(database_url(data_dir, url))
+    if database.is_sqlite:
+        database.migrate()
+    else:
+        database.require_current()
+    return database
+
+
+def database_url(data_dir: Path, url: str = "") -> str:
+    """Return `url`, or that of the SQLite file in `data_dir`, which is made if missing."""
+    if url:
+        return url
+    with guarded():
+        data_dir.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{data_dir.resolve() / FILE_NAME}"
+
+
+def head() -> str:
+    """Return the revision of the tables that this release works with."""
+    revision = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+@contextmanager
+def _exclusive(engine: Engine) -> Iterator[Connection]:
+    """A transaction that no other migration runs beside, and that holds changes of tables too."""
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            yield connection
+        return
+    # Python's driver commits before every change of a table, unless transactions are left to others.
+    own = create_engine(engine.url, hide_parameters=True, poolclass=NullPool)
+
+    @event.listens_for(own, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={int(LOCK_TIMEOUT * 1000)}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(own, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    with own.begin() as connection:
+        yield connection
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout={int(LOCK_TIMEOUT * 1000)}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    # With NORMAL a power cut could take back the last commit, which a user has seen.
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")

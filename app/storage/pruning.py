@@ -1,0 +1,48 @@
+"""Deleting by itself, while the app runs, what is not to be kept any longer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from app.errors import StoreUnavailable
+from app.settings import Settings
+from app.storage.database import utc_now
+from app.storage.retention import Retention
+from app.storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+EVERY = 3600.0  # seconds
+
+
+@asynccontextmanager
+async def pruning(settings: Settings, store: Store) -> AsyncIterator[None]:
+    """Prune now and every hour while the context lasts, where the settings bound what is kept."""
+    if not (settings.keep_days or settings.keep_bytes):
+        yield
+        return
+    retention = Retention(
+        store.database, store.recordings, keep_days=settings.keep_days, keep_bytes=settings.keep_bytes
+    )
+    task = asyncio.create_task(_prune(retention))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _prune(retention: Retention) -> None:
+    while True:
+        try:
+            pruned = await asyncio.to_thread(retention.prune, utc_now())
+        except StoreUnavailable as error:
+            log.error("not pruned", reason=str(error))
+        else:
+            log.info("pruned", **vars(pruned))
+        await asyncio.sleep(EVERY)

@@ -1,0 +1,385 @@
+"""What is kept: conversations with the bot's state, messages, transcripts, recordings.
+
+A message is committed before anybody is told of it, and its recording lies on the disk before that, so whatever
+the page has shown is still there after a crash. Everything here blocks; the event loop calls it through a thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sqlalchemy import JSON, Column, Index, update
+from sqlmodel import Field, Session, SQLModel, col, func, select
+
+from app.chat.cards import in_words, stored
+from app.errors import (
+    ConversationUnknown,
+    Detail,
+    Interrupted,
+    MessageUnknown,
+    NotRetryable,
+    RecordingMissing,
+)
+from app.storage.database import Database, UtcDateTime, guarded, open_database, utc_now
+from app.storage.recordings import Recordings, open_recordings
+from asr import Transcript
+from bot import Reply
+
+WAV = "audio/wav"
+UNKNOWN_FORMAT = "application/octet-stream"
+MAX_LISTED = 500
+NO_CONVERSATION = "There is no conversation of this id."
+
+Clock = Callable[[], datetime]
+
+
+class ConversationRecord(SQLModel, table=True):
+    """One conversation and the bot's state in it."""
+
+    __tablename__ = "conversation"
+
+    id: str = Field(primary_key=True)
+    owner: str = Field(index=True)
+    state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    # What the last answer began from: message_id, state, and whether it did anything (acted).
+    last_turn: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class Message(SQLModel, table=True):
+    """One bubble. `number` gives the order, `id` is what clients see, `heard` what was recognised before a user
+    corrected the text. A bot's message is `withdrawn` when the message that it answered was corrected.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (Index("ix_message_client_id", "conversation_id", "client_id", unique=True),)
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)
+    conversation_id: str = Field(foreign_key="conversation.id", index=True)
+    role: str  # user, bot
+    kind: str  # voice, text, table, image
+    client_id: str | None = None  # what the client calls it: sent again under this name, it is not taken again
+    status: str = Field(index=True)  # recognizing, answering, done, failed, withdrawn
+    text: str = ""
+    heard: str | None = None
+    seconds: float | None = None
+    audio_name: str | None = None
+    audio_type: str | None = None
+    error_code: str | None = None
+    error_details: dict[str, Detail] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    quick_replies: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    card: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class TranscriptRecord(SQLModel, table=True):
+    """What the recogniser made of one voice message; beside the message, for it is large and seldom asked for."""
+
+    __tablename__ = "transcript"
+
+    message_id: str = Field(primary_key=True, foreign_key="message.id")
+    data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+@contextmanager
+def found(what: str) -> Iterator[None]:
+    """Turn FileNotFoundError into RecordingMissing, which names `what` is gone."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise RecordingMissing(f"The {what} is not kept any more.") from error
+
+
+class Store:
+    """The database and the recordings of one app; safe to share between threads.
+
+    Every method raises StoreUnavailable when the database or the disk refuses.
+    """
+
+    def __init__(self, database: Database, recordings: Recordings, clock: Clock = utc_now) -> None:
+        """Keep what is said in `database` and `recordings`."""
+        self.database = database
+        self.recordings = recordings
+        self._clock = clock
+
+    @classmethod
+    def open(cls, data_dir: Path, database_url: str = "", clock: Clock = utc_now, audio_url: str = "") -> Store:
+        """Open the database and the recordings; where no URL is given, both lie in `data_dir`."""
+        database = open_database(data_dir, database_url)
+        with guarded():
+            return cls(database, open_recordings(data_dir, audio_url), clock)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+
+    def check(self) -> None:
+        """Raise StoreUnavailable unless the database can be written to and recordings can be had."""
+        self.recordings.check()
+        with self.database.session() as session:
+            session.execute(update(Message).where(col(Message.id) == "").values(text=""))
+
+    # Conversations
+
+    def start_conversation(self, owner: str, greeting: Reply) -> tuple[str, list[Message]]:
+        """Begin a conversation of `owner`'s with the bot's `greeting`; return its id and the first messages."""
+        conversation_id = secrets.token_urlsafe(16)
+        with self.database.session() as session:
+            session.add(
+                ConversationRecord(
+                    id=conversation_id, owner=owner, state=greeting.state.to_dict(), created_at=self._now()
+                )
+            )
+            session.flush()
+            return conversation_id, self._add_reply(session, conversation_id, greeting)
+
+    def require_conversation(self, owner: str, conversation_id: str) -> None:
+        """Raise ConversationUnknown when `owner` has no such conversation."""
+        with self.database.session() as session:
+            self._owned(session, owner, conversation_id)
+
+    def owner(self, conversation_id: str) -> str:
+        """Return whose a conversation is."""
+        with self.database.session() as session:
+            return self._conversation(session, conversation_id).owner
+
+    def state(self, conversation_id: str) -> dict[str, Any]:
+        """Return the bot's state in a conversation."""
+        with self.database.session() as session:
+            return self._conversation(session, conversation_id).state
+
+    def messages(self, owner: str, conversation_id: str, limit: int = MAX_LISTED) -> list[Message]:
+        """Return the last `limit` messages of a conversation of `owner`'s, oldest first."""
+        with self.database.session() as session:
+            self._owned(session, owner, conversation_id)
+            newest_first = (
+                select(Message)
+                .where(Message.conversation_id == conversation_id, Message.status != "withdrawn")
+                .order_by(col(Message.number).desc())
+                .limit(limit)
+            )
+            return list(reversed(session.exec(newest_first).all()))
+
+    def message(self, owner: str, conversation_id: str, message_id: str) -> Message:
+        """Return one message; raises MessageUnknown when it is not in that conversation of `owner`'s."""
+        with self.database.session() as session:
+            self._owned(session, owner, conversation_id)
+            return self._message(session, conversation_id, message_id)
+
+    # The way of one message
+
+    def add_typed(self, conversation_id: str, text: str, client_id: str | None = None) -> Message:
+        """Keep a typed message that is about to be answered."""
+        return self._add_message(conversation_id, kind="text", status="answering", text=text, client_id=client_id)
+
+    def add_spoken(self, conversation_id: str, recording: BinaryIO, client_id: str | None = None) -> Message:
+        """Keep a recording, as it came, that is about to be recognised."""
+        with guarded():
+            name = self.recordings.add(recording, suffix="")
+        fields = {"status": "recognizing", "audio_name": name, "audio_type": UNKNOWN_FORMAT, "client_id": client_id}
+        return self._add_message(conversation_id, kind="voice", **fields)
+
+    def add_heard(
+        self, conversation_id: str, wav: BinaryIO, transcript: Transcript, client_id: str | None = None
+    ) -> Message:
+        """Keep a recording that was recognised while it was spoken and is about to be answered.
+
+        One in which nothing was understood is recognised once more, and then fails as any other.
+        """
+        with guarded():
+            name = self.recordings.add(wav, suffix=".wav")
+        fields = {"audio_name": name, "audio_type": WAV, "seconds": transcript.seconds, "client_id": client_id}
+        if not transcript.text.strip():
+            return self._add_message(conversation_id, kind="voice", status="recognizing", **fields)
+        message = self._new_message(
+            conversation_id, role="user", kind="voice", status="answering", text=transcript.text, **fields
+        )
+        with self.database.session() as session:
+            session.add(message)
+            session.flush()
+            session.add(TranscriptRecord(message_id=message.id, data=transcript.to_dict()))
+        return message
+
+    def sent_as(self, conversation_id: str, client_id: str) -> Message | None:
+        """Return the message that the client sent under this name of its own; None when there is none."""
+        with self.database.session() as session:
+            return session.exec(
+                select(Message).where(Message.conversation_id == conversation_id, Message.client_id == client_id)
+            ).one_or_none()
+
+    def became(self, message: Message) -> tuple[Message, list[Message]]:
+        """Return what became of a message that was sent again, and the bot's messages that answered it.
+
+        One that failed is taken up again.
+        """
+        with self.database.session() as session:
+            current = self._message(session, message.conversation_id, message.id)
+            session.refresh(current)
+            after = (
+                select(Message)
+                .where(Message.conversation_id == message.conversation_id, col(Message.number) > (message.number or 0))
+                .order_by(col(Message.number))
+            )
+            replies = list(itertools.takewhile(lambda one: one.role == "bot", session.exec(after)))
+        if current.status == "failed":
+            return self.reopen(message.conversation_id, message.id), []
+        return current, [one for one in replies if one.status != "withdrawn"]
+
+    def recording(self, message: Message) -> BinaryIO:
+        """Return the recording of a voice message, open; raises RecordingMissing when there is none."""
+        with guarded(), found("recording of this message"):
+            if message.audio_name is None:
+                raise FileNotFoundError
+            return self.recordings.open(message.audio_name)
+
+    def picture(self, message: Message) -> tuple[BinaryIO, str]:
+        """Return a picture, open, and its type; raises MessageUnknown when the message is none."""
+        if message.card is None or message.kind != "image":
+            raise MessageUnknown("This message is no picture.")
+        with guarded(), found("picture of this message"):
+            return self.recordings.open(message.card["file"]), str(message.card["media_type"])
+
+    def decoded(self, message: Message, wav: BinaryIO, seconds: float) -> Message:
+        """Keep `wav` in the place of the recording as it came, now that it could be read."""
+        with guarded():
+            name = self.recordings.add(wav, suffix=".wav")
+        changed = self._change(message, audio_name=name, audio_type=WAV, seconds=seconds)
+        if message.audio_name:
+            with guarded():
+                self.recordings.remove(message.audio_name)
+        return changed
+
+    def heard(self, message: Message, transcript: Transcript) -> Message:
+        """Keep what was recognised; the message is about to be answered."""
+        with self.database.session() as session:
+            session.merge(TranscriptRecord(message_id=message.id, data=transcript.to_dict()))
+            return self._set(session, message, text=transcript.text, status="answering")
+
+    def transcript(self, message: Message) -> Transcript | None:
+        """Return what was recognised in a voice message; None before that."""
+        with self.database.session() as session:
+            record = session.get(TranscriptRecord, message.id)
+            return None if record is None else Transcript.from_dict(record.data)
+
+    def answered(self, message: Message, reply: Reply) -> list[Message]:
+        """Keep the bot's reply and its new state, and end the message; all of it or nothing.
+
+        Returns the message and the bot's messages after it.
+        """
+        with self.database.session() as session:
+            conversation = self._conversation(session, message.conversation_id)
+            conversation.last_turn = {
+                "message_id": message.id,
+                "state": conversation.state,
+                "acted": bool(reply.actions),
+            }
+            conversation.state = reply.state.to_dict()
+            done = self._set(session, message, status="done", error_code=None, error_details={})
+            return [done, *self._add_reply(session, message.conversation_id, reply)]
+
+    def failed(self, message: Message, code: str, details: Mapping[str, Detail]) -> Message:
+        """End a message that could not be answered; what is known of it stays."""
+        return self._change(message, status="failed", error_code=code, error_details=dict(details))
+
+    def reopen(self, conversation_id: str, message_id: str) -> Message:
+        """Take a failed message up again where it failed; raises NotRetryable when it is not a failed one."""
+        with self.database.session() as session:
+            message = self._message(session, conversation_id, message_id)
+            recognised = message.kind == "text" or session.get(TranscriptRecord, message.id) is not None
+            corrected = message.heard is not None
+            status = "answering" if (recognised or corrected) and message.text else "recognizing"
+            # The condition lets only one of two retries at the same moment through.
+            taken = session.execute(
+                update(Message)
+                .where(col(Message.id) == message.id, col(Message.role) == "user", col(Message.status) == "failed")
+                .values(status=status, error_code=None, error_details={})
+            )
+            if taken.rowcount != 1:  # type: ignore[attr-defined]
+                raise NotRetryable("Only a message that failed can be tried again.")
+            session.refresh(message)
+            return message
+
+    def fail_interrupted(self) -> int:
+        """End the messages that an earlier process left half way; return how many there were."""
+        with self.database.session() as session:
+            left = session.execute(
+                update(Message)
+                .where(col(Message.status).in_(["recognizing", "answering"]))
+                .values(status="failed", error_code=Interrupted.code, error_details={})
+            )
+            return int(left.rowcount)  # type: ignore[attr-defined]
+
+    def count_conversations(self) -> int:
+        """Return how many conversations there are."""
+        with self.database.session() as session:
+            return session.exec(select(func.count()).select_from(ConversationRecord)).one()
+
+    # Inside
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC)
+
+    def _conversation(self, session: Session, conversation_id: str) -> ConversationRecord:
+        record = session.get(ConversationRecord, conversation_id)
+        if record is None:
+            raise ConversationUnknown(NO_CONVERSATION)
+        return record
+
+    def _owned(self, session: Session, owner: str, conversation_id: str) -> ConversationRecord:
+        record = self._conversation(session, conversation_id)
+        if record.owner != owner:
+            # The words for one that is not there: an id that was guessed must not be confirmed.
+            raise ConversationUnknown(NO_CONVERSATION)
+        return record
+
+    def _message(self, session: Session, conversation_id: str, message_id: str) -> Message:
+        self._conversation(session, conversation_id)
+        message = session.exec(
+            select(Message).where(Message.id == message_id, Message.conversation_id == conversation_id)
+        ).one_or_none()
+        if message is None:
+            raise MessageUnknown("There is no message of this id in the conversation.")
+        return message
+
+    def _new_message(self, conversation_id: str, **fields: Any) -> Message:
+        return Message(id=secrets.token_urlsafe(12), conversation_id=conversation_id, created_at=self._now(), **fields)
+
+    def _add_message(self, conversation_id: str, **fields: Any) -> Message:
+        message = self._new_message(conversation_id, role="user", **fields)
+        with self.database.session() as session:
+            session.add(message)
+        return message
+
+    def _add_reply(self, session: Session, conversation_id: str, reply: Reply) -> list[Message]:
+        messages = [
+            self._new_message(conversation_id, role="bot", kind="text", status="done", text=text)
+            for text in reply.texts
+        ]
+        for card in reply.cards:
+            shown = stored(card, partial(self.recordings.add, suffix=""))
+            fields = {"kind": shown["type"], "text": in_words(card), "card": shown}
+            messages.append(self._new_message(conversation_id, role="bot", status="done", **fields))
+        if messages:
+            buttons = [{"title": button.title, "text": button.text} for button in reply.quick_replies]
+            messages[-1].quick_replies = buttons
+        session.add_all(messages)
+        return messages
+
+    def _change(self, message: Message, **fields: Any) -> Message:
+        with self.database.session() as session:
+            return self._set(session, message, **fields)
+
+    def _set(self, session: Session, message: Message, **fields: Any) -> Message:
+        current = self._message(session, message.conversation_id, message.id)
+        for name, value in fields.items():
+            setattr(current, name, value)
+        session.add(current)
+        return current

@@ -1,0 +1,1 @@
+"""Transcription jobs for recordings of any length, stored segment by segment."""

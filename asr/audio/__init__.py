@@ -1,0 +1,1 @@
+"""From the bytes of any recording to 16 kHz mono samples and filter bank features."""

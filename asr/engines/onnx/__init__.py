@@ -1,0 +1,1 @@
+"""Paraformer on onnxruntime, offline and streaming."""

@@ -1,0 +1,1 @@
+"""Recognition by another server that speaks FunASR's protocol."""

@@ -1,0 +1,1 @@
+"""Hotword lists: reading, checking and editing them, and suggestions from corrections."""

@@ -1,0 +1,1 @@
+"""From tokens to written text: punctuation, inverse text normalisation, subtitles."""

@@ -1,0 +1,1 @@
+"""Training data: manifests, checks, augmentation, features, synthetic speech, text."""

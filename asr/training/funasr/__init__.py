@@ -1,0 +1,1 @@
+"""FunASR's own training behind the same steps."""

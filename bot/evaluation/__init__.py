@@ -1,0 +1,1 @@
+"""Measuring a bot: rehearsed dialogues, a simulated user, misheard text, timing."""

@@ -1,0 +1,1 @@
+"""What an utterance means: intents, and which slot values it holds."""
