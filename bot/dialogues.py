@@ -22,6 +22,7 @@ class DomainCard:
 
     name: str
     title: str
+    timezone: str  # in which its "tomorrow" begins, such as Asia/Shanghai
 
 
 class Dialogues:
@@ -37,7 +38,7 @@ class Dialogues:
     @property
     def cards(self) -> tuple[DomainCard, ...]:
         """The domains there are, the default first."""
-        return tuple(DomainCard(name, one.domain.title) for name, one in self._dialogues.items())
+        return tuple(DomainCard(name, one.domain.title, one.domain.timezone) for name, one in self._dialogues.items())
 
     def start(self, domain: str = "") -> Reply:
         """Begin a conversation in `domain` ("" for the default): the greeting; raises DomainMissing."""

@@ -6,6 +6,7 @@ import { t } from "./i18n.js";
 const BARS = 27;
 // The bars answer the same sound differently, or the meter would be a plain block.
 const SHARES = Array.from({ length: BARS }, (_, i) => 0.62 + 0.38 * Math.abs(Math.sin(i * 2.4)));
+const HINTS = { pointer: "release_to_send", space: "release_space_to_send", click: "click_to_send" };
 const COUNTDOWN = 10; // seconds before the end at which the card begins to count down
 
 export class RecordCard {
@@ -23,8 +24,9 @@ export class RecordCard {
     this.levels = new Array(BARS).fill(0);
   }
 
-  show({ byKeyboard }) {
-    this.byKeyboard = byKeyboard;
+  /** `begun`: by the "pointer", the "space" bar, or a "click". */
+  show({ begun }) {
+    this.begun = begun;
     this.levels.fill(0);
     fill(this.partial);
     this.draw();
@@ -49,7 +51,7 @@ export class RecordCard {
     this.cancelling = cancelling;
     this.node.classList.toggle("ts-cancelling", cancelling);
     if (cancelling) this.hint.textContent = t("release_to_cancel");
-    else this.hint.textContent = t(this.byKeyboard ? "release_space_to_send" : "release_to_send");
+    else this.hint.textContent = t(HINTS[this.begun]);
   }
 
   setSeconds(seconds, left) {

@@ -3,31 +3,14 @@
 
 import * as api from "./api.js";
 import { t } from "./i18n.js";
+import { keep, kept } from "./kept.js";
 import { LiveSpeech } from "./live.js";
 import { SAMPLE_RATE } from "./recorder.js";
 import * as outbox from "./outbox.js";
 
-const KEY = "tingshuo.conversation";
+const KEY = "conversation";
 const LOST = "connection"; // why a message failed that the server never had
 const RECONNECT_MS = [1_000, 2_000, 3_000, 5_000];
-
-// Storage may be forbidden in another site's frame: the conversation then lasts as long as the page.
-const memory = new Map();
-const remember = (id) => {
-  memory.set(KEY, id);
-  try {
-    localStorage.setItem(KEY, id);
-  } catch {
-    console.info("Tingshuo: this browser keeps no storage here; a reload starts a new conversation");
-  }
-};
-const recall = () => {
-  try {
-    return localStorage.getItem(KEY) ?? memory.get(KEY);
-  } catch {
-    return memory.get(KEY);
-  }
-};
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const localId = () => `local-${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;
@@ -44,7 +27,7 @@ async function* heardOr(live, upload) {
 }
 
 export class Conversation {
-  /** `view` shows: put(message), rename(from, to), remove(id), clear(), online(bool), busy(bool), domain(name). */
+  /** `view` shows: open(id), put(message), rename(from, to), remove(id), clear(), online(bool), busy(bool), domain(name). */
   constructor(view, limits = {}) {
     this.view = view;
     this.limits = limits;
@@ -71,13 +54,14 @@ export class Conversation {
   }
 
   async load() {
-    const known = recall();
+    const known = kept(KEY);
     if (known) {
       try {
         const { domain, messages } = await api.getMessages(known);
         this.id = known;
         this.domain = domain;
         this.view.domain(domain);
+        this.view.open(known);
         this.show(messages);
         for (const entry of await outbox.list(known)) {
           this.local.set(entry.message.id, entry);
@@ -98,7 +82,8 @@ export class Conversation {
     this.id = id;
     this.domain = begun;
     this.view.domain(begun);
-    remember(id);
+    keep(KEY, id);
+    this.view.open(id);
     this.local.clear();
     this.view.clear();
     this.show(messages);

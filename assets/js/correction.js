@@ -1,6 +1,6 @@
 // Putting a transcript right where it stands: the pencil beside it, or a long press on the voice bubble.
 
-import { element, icon } from "./dom.js";
+import { composing, element, icon } from "./dom.js";
 import { t } from "./i18n.js";
 
 const LONG_PRESS_MS = 500;
@@ -28,7 +28,7 @@ export function correctionField(message, done) {
   field.value = message.text;
   const finish = (text) => done(text && text !== message.text ? text : null);
   field.addEventListener("keydown", (event) => {
-    if (event.isComposing || event.keyCode === 229) return;
+    if (composing(event)) return;
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       finish(field.value.trim());
@@ -67,13 +67,11 @@ export function correctionField(message, done) {
 /** Call `act` when `node` is pressed for long with a finger; the click that follows is swallowed. */
 export function onLongPress(node, act) {
   let timer = null;
-  let pressed = false;
   const stop = () => clearTimeout(timer);
   node.addEventListener("pointerdown", (event) => {
-    pressed = false;
     if (event.pointerType === "mouse") return;
     timer = setTimeout(() => {
-      pressed = true;
+      swallowClick();
       act();
     }, LONG_PRESS_MS);
   });
@@ -83,14 +81,15 @@ export function onLongPress(node, act) {
     });
   }
   node.addEventListener("contextmenu", (event) => timer && event.preventDefault());
-  node.addEventListener(
-    "click",
-    (event) => {
-      if (!pressed) return;
-      pressed = false;
-      event.preventDefault();
-      event.stopImmediatePropagation();
-    },
-    { capture: true },
-  );
+}
+
+/** Swallow the click of the press that is going on, on whatever has come to lie under the finger meanwhile. */
+function swallowClick() {
+  const swallow = (event) => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  document.addEventListener("click", swallow, { capture: true, once: true });
+  const end = () => setTimeout(() => document.removeEventListener("click", swallow, { capture: true }), 50);
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, end, { capture: true, once: true });
 }

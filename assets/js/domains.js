@@ -16,7 +16,13 @@ export class DomainSwitch {
     this.current = "";
   }
 
+  /** The zone of the clock of the bot that is shown, once it is known. */
+  get timezone() {
+    return this.offered?.find(({ name }) => name === this.current)?.timezone;
+  }
+
   offer(domains) {
+    this.offered = domains;
     fill(this.select, ...domains.map(({ name, title }) => element("option", { value: name, text: title })));
     this.node.hidden = domains.length < 2;
     this.show(this.current);

@@ -30,6 +30,14 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
+/** What a clock in `timeZone` shows at `date`, when that is another time than here; null when it is the same. */
+export function clockElsewhere(timeZone, date = new Date()) {
+  const clock = (zone) => new Intl.DateTimeFormat("en-GB", { dateStyle: "short", timeStyle: "short", timeZone: zone }).format(date);
+  if (!timeZone || clock(timeZone) === clock(undefined)) return null;
+  const shape = { weekday: "long", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone, timeZoneName: "short" };
+  return new Intl.DateTimeFormat(current === "zh" ? "zh-CN" : "en-GB", shape).format(date);
+}
+
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 

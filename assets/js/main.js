@@ -3,13 +3,13 @@
 import { Account } from "./account.js";
 import * as api from "./api.js";
 import { RecordCard } from "./card.js";
-import { acceptDrops, Composer } from "./composer.js";
+import { acceptRecordings, Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { DomainSwitch } from "./domains.js";
 import { element, icon } from "./dom.js";
 import { ask, Banner, Toast } from "./feedback.js";
 import { HotwordPanel } from "./hotwords/panel.js";
-import { loadLanguage, preferredLanguage, t } from "./i18n.js";
+import { clockElsewhere, loadLanguage, preferredLanguage, t } from "./i18n.js";
 import { LanguagePanel } from "./language/panel.js";
 import { ModelWatch } from "./model.js";
 import { Player } from "./player.js";
@@ -30,6 +30,7 @@ class Chat {
     this.toast = new Toast();
     this.banner = new Banner();
     this.card = new RecordCard();
+    this.spoken = element("div", { class: "ts-hidden", role: "status" }); // for who does not see the card
     this.player = new Player({
       onChange: (id, playing) => this.timeline.get(id)?.setPlaying(playing),
       onError: () => this.toast.show(t("cannot_play"), "warning"),
@@ -38,7 +39,10 @@ class Chat {
       play: (bubble) => this.play(bubble),
       retry: (bubble) => this.conversation.retry(bubble.message.id),
       correct: (bubble, text) => this.correct(bubble.message.id, text),
-      reply: (text) => this.conversation.sendText(text),
+      reply: (text) => {
+        this.conversation.sendText(text);
+        this.composer.focus();
+      },
     });
     this.composer = new Composer({
       text: (text) => this.conversation.sendText(text),
@@ -87,6 +91,7 @@ class Chat {
       get: (id) => this.timeline.get(id)?.message,
       rename: (from, to) => this.timeline.rename(from, to),
       remove: (id) => this.timeline.remove(id),
+      open: (id) => this.composer.open(id),
       clear: () => {
         this.player.stop();
         this.timeline.clear();
@@ -95,6 +100,7 @@ class Chat {
       busy: () => this.showTyping(),
       domain: (name) => {
         this.domains.show(name);
+        this.timeline.showZone(clockElsewhere(this.domains.timezone));
         this.sidebar.show(this.config ?? DEFAULTS, name);
       },
     };
@@ -143,16 +149,17 @@ class Chat {
       { class: "ts-app", lang: document.documentElement.lang },
       header,
       stage,
+      this.handsFree.node,
       this.sidebar.node,
       this.composer.node,
-      this.handsFree.node,
       this.card.node,
+      this.spoken,
       this.hotwords.node,
       this.language.node,
       this.toast.node,
       this.transcripts.node,
     );
-    acceptDrops(app, (file) => this.take(file));
+    acceptRecordings(app, (file) => this.take(file));
     this.root.replaceChildren(app);
     this.app = app;
   }
@@ -174,10 +181,14 @@ class Chat {
       (error) => console.warn("Tingshuo: no account:", error.message),
     );
     api.getDomains().then(
-      ({ domains }) => this.domains.offer(domains),
+      ({ domains }) => {
+        this.domains.offer(domains);
+        this.timeline.showZone(clockElsewhere(this.domains.timezone));
+      },
       (error) => console.warn("Tingshuo: no other bots:", error.message),
     );
-    if (this.config.max_text_characters) this.composer.field.maxLength = this.config.max_text_characters;
+    this.composer.limit = this.config.max_text_characters ?? Infinity;
+    this.composer.grow();
     this.talk = new Talk({
       button: this.composer.talk,
       card: this.card,
@@ -199,6 +210,9 @@ class Chat {
           this.toast.show(t("mic_ready"), "mic");
         },
         refused: (reason) => this.explainMicrophone(reason),
+        said: (text) => {
+          this.spoken.textContent = text;
+        },
       },
     });
     this.hotwords.refresh();

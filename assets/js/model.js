@@ -2,8 +2,9 @@
 
 import * as api from "./api.js";
 import { t } from "./i18n.js";
+import { keep, kept } from "./kept.js";
 
-const KEY = "tingshuo.model.seen";
+const KEY = "model.seen";
 const DOWNLOADING_MS = 1_500;
 const UNAVAILABLE_MS = 60_000;
 
@@ -48,8 +49,8 @@ export class ModelWatch {
   /** Keep a banner that was closed closed, until there is something else to say. */
   tell({ reason, wanted }, text) {
     const subject = `${reason} ${wanted}`;
-    if (recall() === subject) return;
-    this.banner.show("model", text, () => remember(subject));
+    if (kept(KEY) === subject) return;
+    this.banner.show("model", text, () => keep(KEY, subject));
   }
 
   async look() {
@@ -61,23 +62,3 @@ export class ModelWatch {
     }
   }
 }
-
-// Storage may be forbidden in another site's frame: then a closed banner comes back with the next page.
-function remember(subject) {
-  closed = subject;
-  try {
-    localStorage.setItem(KEY, subject);
-  } catch {
-    console.info("Tingshuo: this browser keeps no storage here");
-  }
-}
-
-function recall() {
-  try {
-    return localStorage.getItem(KEY) ?? closed;
-  } catch {
-    return closed;
-  }
-}
-
-let closed = null;

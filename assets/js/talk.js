@@ -1,16 +1,21 @@
-// Hold to talk: by mouse, finger, pen or the space bar; slide up (or Escape) to cancel.
+// Hold to talk: by mouse, finger, pen or the space bar; slide up (or Escape) to cancel. Enter, or the click of a switch
+// or a screen reader, begins a recording, and the next one sends it.
 
+import { t } from "./i18n.js";
 import { showDraft } from "./hands-free.js";
 import { MicrophoneError, Recorder } from "./recorder.js";
 
 const SHORTEST = 0.5; // seconds
 const ASKED_MS = 1_000; // a microphone that takes longer to open was asked for in a question to the person
 
-const TEXT_FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable=false])";
+const TOGGLED = "toggled"; // in the place of a pointer: begun and ended by a click each
+const TEXT_FIELDS = "input, textarea, [contenteditable]:not([contenteditable=false])";
+const CONTROLS = "button, a, summary, select, [role=button]";
 
 /**
  * Lets `button` and the space bar record. `events` hears: recorded(blob, seconds, live), tooShort(), cancelled(),
- * refused(reason), ready() when a microphone was granted after the button was let go, begin(). `listen(draft)` gives
+ * refused(reason), ready() when a microphone was granted after the button was let go, begin(), and said(text) for who
+ * does not see the card. `listen(draft)` gives
  * the LiveSpeech that is to hear it meanwhile, and calls draft(text, stable) with what it understands.
  */
 export class Talk {
@@ -23,10 +28,11 @@ export class Talk {
     this.live = null; // where the sound goes that is recorded now
     this.recorder = new Recorder({ onLevel: (level) => card.setLevel(level), onChunk: (chunk) => this.live?.push(chunk) });
     this.hold = null; // the press now going on: {pointer, startY, since, recording}
+    this.byPointer = true; // whether the focus is where the mouse or a finger put it
     this.bindPointer();
     this.bindKeyboard();
     window.addEventListener("pagehide", () => this.recorder.close());
-    window.addEventListener("blur", () => this.release()); // the key or finger may be let go elsewhere
+    window.addEventListener("blur", () => this.hold?.pointer !== TOGGLED && this.release()); // the key or finger may be let go elsewhere
   }
 
   bindPointer() {
@@ -48,6 +54,9 @@ export class Talk {
       if (this.hold?.pointer === event.pointerId) this.release({ cancel: true });
     });
     button.addEventListener("contextmenu", (event) => event.preventDefault());
+    button.addEventListener("click", (event) => {
+      if (event.detail === 0) this.toggle(); // of no pointer
+    });
   }
 
   bindKeyboard() {
@@ -57,6 +66,14 @@ export class Talk {
       event.preventDefault();
       if (!event.repeat && !this.hold) this.press({ pointer: null, startY: 0 });
     });
+    document.addEventListener("pointerdown", () => (this.byPointer = true), { capture: true });
+    document.addEventListener(
+      "keydown",
+      ({ key }) => {
+        if (key === "Tab" || key.startsWith("Arrow")) this.byPointer = false;
+      },
+      { capture: true },
+    );
     document.addEventListener("keyup", (event) => {
       if (event.code !== "Space" || this.hold?.pointer !== null) return;
       event.preventDefault();
@@ -64,21 +81,26 @@ export class Talk {
     });
   }
 
-  /** Space belongs to text fields, and to a button that was reached with the Tab key. */
+  toggle() {
+    if (!this.hold) this.press({ pointer: TOGGLED, startY: 0 });
+    else if (this.hold.pointer === TOGGLED) this.release({ cancel: false });
+  }
+
+  /** Space belongs to text fields, and to a control that was reached with the Tab key. */
   talksBySpace(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return false;
     if (document.querySelector("dialog[open]")) return false;
     const focused = document.activeElement;
     if (!focused || focused === document.body || focused === this.button) return true;
     if (focused.matches(TEXT_FIELDS)) return false;
-    return !(focused.matches("button, a, summary, [role=button]") && focused.matches(":focus-visible"));
+    return this.byPointer || !focused.matches(CONTROLS);
   }
 
   async press(hold) {
     this.hold = hold;
     hold.pressed = performance.now();
     this.button.classList.add("ts-held");
-    this.card.show({ byKeyboard: hold.pointer === null });
+    this.card.show({ begun: hold.pointer === null ? "space" : hold.pointer === TOGGLED ? "click" : "pointer" });
     this.events.begin();
     hold.live = this.listen((text, stable) => {
       if (this.hold === hold) showDraft(this.card.partial, text, stable);
@@ -104,6 +126,7 @@ export class Talk {
     this.recorder.start();
     hold.since = performance.now();
     this.card.setReady(true);
+    this.events.said(t("recording"));
     this.timer = setInterval(() => this.tick(), 100);
   }
 
@@ -140,6 +163,7 @@ export class Talk {
       this.recorder.cancel();
       this.events.tooShort();
     } else {
+      this.events.said(t("recorded"));
       this.stopping = this.recorder.stop();
       const { blob, seconds } = await this.stopping;
       this.live = null;

@@ -10,8 +10,9 @@ export class Timeline {
     this.reply = reply;
     this.bubbles = new Map();
     this.list = element("div", { class: "ts-list", role: "log", "aria-live": "polite", "aria-label": t("messages") });
+    this.zone = element("p", { class: "ts-zone", hidden: true });
     this.replies = element("div", { class: "ts-replies", role: "group", "aria-label": t("quick_replies") });
-    this.node = element("section", { class: "ts-timeline", tabindex: "0", "aria-label": t("messages") }, this.list, this.replies);
+    this.node = element("section", { class: "ts-timeline", tabindex: "0", "aria-label": t("messages") }, this.zone, this.list, this.replies);
     this.typing = typingBubble();
     // Bubbles grow when a transcript arrives, and the page shrinks under a phone's keyboard.
     new ResizeObserver(() => this.keepAtEnd()).observe(this.list);
@@ -20,6 +21,12 @@ export class Timeline {
     this.node.addEventListener("scroll", () => {
       this.atEnd = this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 80;
     });
+  }
+
+  /** Say what time it is for the bot, where that is another than here. */
+  showZone(clock) {
+    this.zone.hidden = !clock;
+    this.zone.textContent = clock ? t("bots_clock", { clock }) : "";
   }
 
   clear() {

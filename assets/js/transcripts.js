@@ -4,6 +4,7 @@
 import * as api from "./api.js";
 import { element, fill, icon } from "./dom.js";
 import { t } from "./i18n.js";
+import { acceptFiles } from "./panel.js";
 
 const FORMATS = ["txt", "srt", "vtt", "json"];
 const HASH = "#transcript=";
@@ -67,7 +68,7 @@ export class TranscriptView {
     this.bar = element("progress", { class: "ts-file-progress", max: 1, "aria-label": t("transcripts.progress") });
     this.state = element("span", { class: "ts-file-state", role: "status" });
     this.actions = element("div", { class: "ts-file-actions" });
-    this.list = element("div", { class: "ts-sentences", role: "list", tabindex: "0", "aria-label": t("transcripts.text") });
+    this.list = element("ol", { class: "ts-sentences", tabindex: "0", "aria-label": t("transcripts.text") });
     this.audio = element("audio", { class: "ts-file-audio", controls: true, preload: "metadata" });
     this.audio.addEventListener("timeupdate", () => this.mark(this.audio.currentTime));
     this.start = this.buildStart();
@@ -81,6 +82,7 @@ export class TranscriptView {
       this.work,
     );
     this.node.addEventListener("close", () => this.leave());
+    acceptFiles(this.node, { wanted: () => true, take: (file) => this.transcribe(file) });
   }
 
   buildStart() {
@@ -178,13 +180,13 @@ export class TranscriptView {
     for (const sentence of sentences(segment)) {
       const node = element(
         "button",
-        { type: "button", class: "ts-sentence", role: "listitem", on: { click: () => this.play(sentence) } },
+        { type: "button", class: "ts-sentence", on: { click: () => this.play(sentence) } },
         element("time", { text: clock(sentence.start) }),
         sentence.channel === null ? null : element("b", { text: t(sentence.channel ? "transcripts.right" : "transcripts.left") }),
         element("span", { text: sentence.text }),
       );
       this.shown.push({ ...sentence, node });
-      this.list.append(node);
+      this.list.append(element("li", {}, node));
     }
     if (atEnd && this.audio.paused) this.list.scrollTop = this.list.scrollHeight;
   }
@@ -201,7 +203,7 @@ export class TranscriptView {
     this.state.textContent = this.describe(job);
     this.state.classList.toggle("ts-file-failed", job.status === "failed");
     fill(this.actions, ...(running ? [button(t("cancel"), () => api.cancelJob(job.id))] : this.results(job)));
-    if (job.status === "done" && !this.shown.length) fill(this.list, element("p", { class: "ts-file-empty", text: t("nothing_heard") }));
+    if (job.status === "done" && !this.shown.length) fill(this.list, element("li", { class: "ts-file-empty", text: t("nothing_heard") }));
   }
 
   describe({ status, heard, seconds, error }) {
@@ -257,10 +259,13 @@ export class TranscriptView {
     this.audio.play().catch((error) => console.info("Tingshuo: not played:", error.message));
   }
 
-  /** Show which sentence is heard at `seconds`. */
+  /** Show which sentence is heard at `seconds`, and keep it in sight while it plays. */
   mark(seconds) {
     for (const { node, start, end } of this.shown) {
-      node.classList.toggle("ts-heard", seconds >= start - 0.01 && seconds < end);
+      const heard = seconds >= start - 0.01 && seconds < end;
+      const begins = heard && !node.classList.contains("ts-heard");
+      node.classList.toggle("ts-heard", heard);
+      if (begins) node.scrollIntoView({ block: "nearest" });
     }
   }
 

@@ -11,10 +11,11 @@ router = APIRouter(prefix="/api", tags=["chat"])
 
 
 class Domain(BaseModel):
-    """One bot: the name that a new conversation asks for, and the title that people read."""
+    """One bot: the name that a new conversation asks for, the title that people read, and the zone of its clock."""
 
     name: str
     title: str
+    timezone: str
 
 
 class Domains(BaseModel):
@@ -29,4 +30,7 @@ def list_domains(request: Request) -> Domains:
     """Return what a conversation can be begun about."""
     conversations: Conversations = request.app.state.conversations
     cards = conversations.domains
-    return Domains(domains=[Domain(name=card.name, title=card.title) for card in cards], default=cards[0].name)
+    return Domains(
+        domains=[Domain(name=card.name, title=card.title, timezone=card.timezone) for card in cards],
+        default=cards[0].name,
+    )

@@ -1,6 +1,6 @@
 // One list being looked at: its name, search, undo, import and export, and the two views of its words.
 
-import { element, fill, icon } from "../dom.js";
+import { composing, element, icon } from "../dom.js";
 import { t } from "../i18n.js";
 import { readText } from "../panel.js";
 import { WordTable } from "./table.js";
@@ -17,7 +17,7 @@ export class ListEditor {
     this.table = new WordTable((word, entry) => this.changed(word, entry));
     this.text = new TextView({ write: (text) => draft.write(text), state: (state, detail) => this.state(state, detail) });
     this.name = element("input", { type: "text", class: "pn-field hw-name", maxlength: 40, "aria-label": t("hotwords.list_name"), on: { change: () => this.rename() } });
-    this.name.addEventListener("keydown", (event) => event.key === "Enter" && this.name.blur());
+    this.name.addEventListener("keydown", (event) => event.key === "Enter" && !composing(event) && this.name.blur());
     this.count = element("span", { class: "hw-total" });
     this.status = element("span", { class: "hw-status", role: "status" });
     this.searchField = element("input", { type: "search", class: "pn-field hw-search", placeholder: t("hotwords.search"), "aria-label": t("hotwords.search"), on: { input: () => this.table.search(this.searchField.value) } });

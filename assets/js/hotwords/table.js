@@ -1,6 +1,6 @@
 // A list as a table: a word a row, with its weight, its misheard forms, and the contexts in which it stays away.
 
-import { element, fill, icon } from "../dom.js";
+import { composing, element, fill, icon } from "../dom.js";
 import { t } from "../i18n.js";
 import * as api from "./api.js";
 import { entryLine, reasonText, splitForms } from "./text.js";
@@ -213,7 +213,8 @@ export class WordTable {
       });
       field.addEventListener("change", save);
       field.addEventListener("keydown", (event) => {
-        if (event.key === "Enter" && !event.isComposing) field.blur();
+        if (composing(event)) return;
+        if (event.key === "Enter") field.blur();
         if (event.key === "Escape") {
           event.stopPropagation();
           event.preventDefault();

@@ -130,8 +130,7 @@ export class CorpusForm {
     if (file.size > LARGEST) return this.say(t("language.file_too_large"));
     const text = (await readText(file)).replace(/^\uFEFF/, "").replace(/\r\n?/g, "\n");
     if (BINARY.test(text)) return this.say(t("language.no_text", { name: file.name }));
-    this.add({ kind: "text", name: file.name.slice(0, 100), text }, false);
-    return this.say("");
+    return this.add({ kind: "text", name: file.name.slice(0, 100), text }, false);
   }
 
   async addCheckSet(file) {
@@ -178,6 +177,7 @@ export class CorpusForm {
   }
 
   keep() {
+    this.say("");
     clearTimeout(this.keeping);
     this.keeping = setTimeout(() => {
       const written = JSON.stringify({ name: this.name.value, sources: this.sources.map(({ data }) => data) });

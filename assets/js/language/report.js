@@ -4,6 +4,8 @@ import { element } from "../dom.js";
 import { t } from "../i18n.js";
 import { count, percent, perplexity, seconds } from "./figures.js";
 
+const FEWEST_HELD_OUT = 20; // sentences; a perplexity of fewer says nothing
+
 /** The nodes that show the report of a training; none before there is one. */
 export function reportOf({ report, status }) {
   if (!report) return [];
@@ -13,7 +15,7 @@ export function reportOf({ report, status }) {
 function figures({ kept, sentences, held_out: heldOut, ngrams, share, clips, seconds: took, ...report }) {
   const pair = (figure, write) => (figure ? `${write(figure.before)} → ${write(figure.after)}` : "–");
   const rows = [
-    ["perplexity", pair(report.perplexity, perplexity), better(report.perplexity)],
+    ["perplexity", pair(report.perplexity, perplexity), heldOut >= FEWEST_HELD_OUT ? better(report.perplexity) : ""],
     ["cer", pair(report.cer, percent), better(report.cer)],
     ["kept", sentences === kept ? count(kept) : t("language.of", { part: count(kept), whole: count(sentences) })],
     ["held_out", count(heldOut)],
