@@ -14,7 +14,6 @@ from app.access.credentials import ApiKeys
 from app.access.passwords import hash_password
 from app.access.person import USER_SCOPES
 from app.errors import AppError, StoreUnavailable
-from app.hotwords import corrections, lists  # noqa: F401 -- their tables are exported and deleted too
 from app.language_models.broker import work_when_woken
 from app.language_models.service import open_workplace
 from app.language_models.worker import work_until_told

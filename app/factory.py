@@ -53,11 +53,11 @@ from app.recognition.lanes import Lanes
 from app.recognition.live import Listening
 from app.recognition.running_model import RunningModel
 from app.settings import Settings
-from app.storage.database import utc_now
+from app.storage.database import Clock, utc_now
 from app.storage.personal_data import PersonalData
 from app.storage.process_lock import Presence
 from app.storage.pruning import pruning
-from app.storage.store import Clock, Store
+from app.storage.store import Store
 from app.transcriptions.jobs import Jobs
 from app.transcriptions.service import Transcriptions
 from asr import AudioLimits

@@ -12,40 +12,15 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import JSON, Column, delete
-from sqlmodel import Field, SQLModel, col, select
+from sqlalchemy import delete
+from sqlmodel import col, select
 
 from app.errors import KeyUnknown
-from app.storage.database import Database, UtcDateTime
+from app.storage.database import Database
+from app.storage.tables import ApiKey, LoginSession
 
 _KEY = re.compile(r"ts-([0-9a-f]{8})-([A-Za-z0-9_-]{43})")
 _SEEN_EVERY = timedelta(minutes=5)  # how exact `used_at` is; each request would otherwise be a write
-
-
-class ApiKey(SQLModel, table=True):
-    """A key of a program: what it may do, and whose records it works on."""
-
-    __tablename__ = "api_key"
-
-    id: str = Field(primary_key=True)
-    name: str
-    person: str = Field(index=True)
-    scopes: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    hash: str
-    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    used_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
-    revoked_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
-
-
-class LoginSession(SQLModel, table=True):
-    """A browser in which somebody has logged in."""
-
-    __tablename__ = "login_session"
-
-    hash: str = Field(primary_key=True)
-    person: str = Field(index=True)
-    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 class ApiKeys:

@@ -28,7 +28,8 @@ from app.hotwords.lists import LEXICON, HotwordLists, KeptList
 from app.monitoring.metrics import Metrics
 from app.recognition.lanes import Lanes
 from app.storage.database import guarded
-from app.storage.store import WAV, Message, Store
+from app.storage.store import WAV, Store
+from app.storage.tables import Message
 from asr import Audio, AudioLimits, Transcript, decode_audio, encode_wav
 from asr.hotwords.list import EMPTY, HotwordList, parse
 from bot import DialogueState, DomainCard, DomainMissing, Utterance

@@ -23,7 +23,8 @@ from app.errors import INTERNAL_ERROR, AppError, Busy, Detail, ShuttingDown
 from app.monitoring.logs import origin
 from app.monitoring.metrics import Metrics
 from app.recognition.lanes import Lane, Lanes
-from app.storage.store import Message, Store
+from app.storage.store import Store
+from app.storage.tables import Message
 from asr.errors import AsrError
 from bot import BotError
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.monitoring.tracing import span
-from app.storage.store import Message
+from app.storage.tables import Message
 
 T = TypeVar("T")
 

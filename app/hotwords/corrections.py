@@ -11,38 +11,22 @@ import secrets
 import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import IO, BinaryIO
 
-from sqlalchemy import Column, ForeignKey
-from sqlmodel import Field, Session, SQLModel, col, delete, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from app.errors import MessageUnknown, NotCorrectable
 from app.hotwords.errors import CandidateUnknown
-from app.storage.database import Database, UtcDateTime, utc_now
+from app.storage.database import Clock, Database, utc_now
 from app.storage.recordings import Recordings, put_into
-from app.storage.store import WAV, Clock, ConversationRecord, Message, TranscriptRecord
+from app.storage.store import WAV
+from app.storage.tables import CandidateRecord, ConversationRecord, Message, TranscriptRecord
 from asr import Transcript
 from asr.hotwords.suggestions import corrected_speech, suggest
 
 MAX_LISTED = 200
 OPEN, ACCEPTED, DISMISSED = "open", "accepted", "dismissed"
-
-
-class CandidateRecord(SQLModel, table=True):
-    """A word that a correction suggests; `alias` is empty when what was heard is no form to look for."""
-
-    __tablename__ = "hotword_candidate"
-
-    id: str = Field(primary_key=True)
-    owner: str = Field(index=True)
-    message_id: str = Field(sa_column=Column(ForeignKey("message.id", ondelete="CASCADE"), nullable=False, index=True))
-    word: str
-    alias: str = ""
-    alias_is_word: bool = False
-    status: str = OPEN
-    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 class Manifest(StrEnum):

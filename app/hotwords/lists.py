@@ -11,11 +11,9 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import JSON, Column, ForeignKey, UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, col, delete, func, select, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from app.errors import RequestInvalid
 from app.hotwords.errors import (
@@ -27,8 +25,8 @@ from app.hotwords.errors import (
     NameTaken,
     NothingToUndo,
 )
-from app.storage.database import Database, UtcDateTime, utc_now
-from app.storage.store import Clock
+from app.storage.database import Clock, Database, utc_now
+from app.storage.tables import ConversationHotwordsRecord, HotwordListRecord, HotwordVersionRecord
 from asr.hotwords.editing import Changes, edit
 from asr.hotwords.list import EMPTY, MAX_WORDS, Hotword, HotwordList, merge, parse_strictly
 
@@ -38,40 +36,6 @@ MAX_LISTS = 50  # of one owner
 MAX_VERSIONS = 30  # of one list
 MAX_NAME = 40  # characters
 MAX_TEXT = 2**19  # characters: 5,000 words with aliases and comments have room
-
-
-class HotwordListRecord(SQLModel, table=True):
-    """A list: `name` is empty for the owner's global one, `version_id` is the version that holds now."""
-
-    __tablename__ = "hotword_list"
-    __table_args__ = (UniqueConstraint("owner", "name"),)
-
-    id: str = Field(primary_key=True)
-    owner: str = Field(index=True)
-    name: str
-    version_id: str
-    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-
-
-class HotwordVersionRecord(SQLModel, table=True):
-    """One text that a list had; `number` gives the order, `id` is never used twice."""
-
-    __tablename__ = "hotword_version"
-
-    id: str = Field(primary_key=True)
-    list_id: str = Field(foreign_key="hotword_list.id", index=True)
-    number: int
-    text: str
-    saved_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-
-
-class ConversationHotwordsRecord(SQLModel, table=True):
-    """Which lists a conversation uses beside the global one, in order."""
-
-    __tablename__ = "conversation_hotwords"
-
-    conversation_id: str = Field(sa_column=Column(ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True))
-    list_ids: list[str] = Field(sa_column=Column(JSON, nullable=False))
 
 
 @dataclass(frozen=True)

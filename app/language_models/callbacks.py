@@ -21,7 +21,8 @@ import httpx
 import structlog
 
 from app.language_models.errors import CallbackForbidden
-from app.language_models.jobs import TrainingJob, TrainingJobs
+from app.language_models.jobs import TrainingJobs
+from app.storage.tables import TrainingJob
 
 log = structlog.get_logger(__name__)
 

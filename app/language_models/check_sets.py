@@ -15,11 +15,11 @@ from typing import BinaryIO
 
 import numpy as np
 import soundfile
-from sqlmodel import Column, Field, SQLModel, col, delete, select
+from sqlmodel import col, delete, select
 
 from app.language_models.errors import CheckSetInvalid, CheckSetUnknown
-from app.storage.database import Database, UtcDateTime, guarded, utc_now
-from app.storage.store import Clock
+from app.storage.database import Clock, Database, guarded, utc_now
+from app.storage.tables import CheckSetRecord
 from asr import AudioLimits, decode_audio
 from asr.errors import AudioError
 
@@ -35,19 +35,6 @@ MAX_TEXT = 200  # characters
 MAX_MANIFEST_BYTES = 2**20
 _DECODE_TIMEOUT = 30.0
 _AUDIO_FIELDS = ("audio", "audio_filepath")
-
-
-class CheckSetRecord(SQLModel, table=True):
-    """A check set that somebody sent; its files lie in a folder of its id."""
-
-    __tablename__ = "lm_check_set"
-
-    id: str = Field(primary_key=True)
-    owner: str = Field(index=True)
-    name: str
-    clips: int
-    seconds: float
-    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 @dataclass(frozen=True)

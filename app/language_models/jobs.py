@@ -17,65 +17,25 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Column, Text, UniqueConstraint, case, or_, update
+from sqlalchemy import case, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
-from sqlmodel import Field, Session, SQLModel, col, delete, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from app.errors import Detail, StoreUnavailable
 from app.language_models.errors import LanguageJobsFull, LanguageJobUnknown, SubmissionKeyReused, WorkerLost
-from app.storage.database import Database, UtcDateTime, utc_now
-from app.storage.store import Clock
+from app.storage.database import Clock, Database, utc_now
+from app.storage.tables import UNFINISHED, TrainingJob
 
 STEPS = ("prepare", "train", "check", "publish")
-UNFINISHED = ("queued", "running")
 MAX_LISTED = 100
 MAX_LOG = 16 * 2**10  # characters of a job's log that are kept: its end
 MAX_ATTEMPTS = 8  # at one step: a job whose workers die again and again is what kills them
 
 End = Literal["published", "refused", "failed", "cancelled"]
-
-
-class TrainingJob(SQLModel, table=True):
-    """One language model on its way; `progress` (0 to 1) is that of the step."""
-
-    __tablename__ = "lm_job"
-    __table_args__ = (UniqueConstraint("owner", "submission_key", name="uq_lm_job_submission"),)
-
-    id: str = Field(primary_key=True)
-    owner: str = Field(index=True)
-    submission_key: str | None = None
-    fingerprint: str = ""
-    name: str
-    request: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))  # without the texts
-    status: str = Field(index=True)
-    step: str = STEPS[0]
-    progress: float = 0.0
-    log: str = Field(default="", sa_column=Column(Text, nullable=False))
-    report: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
-    version: int | None = None
-    error_code: str | None = None
-    error_details: dict[str, Detail] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    slot: int | None = Field(default=None, unique=True, index=True)
-    worker: str | None = None
-    lease_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime, nullable=True))
-    attempts: int = 0
-    cancel_asked: bool = False
-    callback_url: str | None = None
-    callback_status: str | None = None  # waiting, sent, failed
-    callback_attempts: int = 0
-    callback_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime, nullable=True))
-    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime, nullable=True))
-    finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime, nullable=True))
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will come."""
-        return self.status not in UNFINISHED
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from app.language_models.callbacks import Callbacks, check_callback
 from app.language_models.check_sets import CORRECTIONS, CheckSets
 from app.language_models.errors import CheckSetUnknown, FollowsAnother
 from app.language_models.following import Follower
-from app.language_models.jobs import Submission, TrainingJob, TrainingJobs
+from app.language_models.jobs import Submission, TrainingJobs
 from app.language_models.sources import MAX_CLIPS, AnySource, expand, write_clips, write_files
 from app.language_models.steps import StepLimits
 from app.language_models.switch import LanguageSwitch, Use
@@ -35,6 +35,7 @@ from app.language_models.versions import LanguageVersions
 from app.language_models.worker import Commands, Worker, Workplace
 from app.settings import Settings
 from app.storage.database import Database, guarded, utc_now
+from app.storage.tables import TrainingJob
 from asr.lm.job import Tolerance, step_command
 from asr.recognizer import LANGUAGE_FILE
 

@@ -14,7 +14,8 @@ from functools import lru_cache
 import structlog
 
 from app.errors import AppError, StoreUnavailable
-from app.language_models.versions import OWN, LanguageVersion, LanguageVersions
+from app.language_models.versions import OWN, LanguageVersions
+from app.storage.tables import LanguageVersion
 from asr.errors import AsrError, ModelInvalid
 from asr.lm import NgramModel, open_language_model
 

@@ -17,40 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Column, Integer
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Session, col, func, select
 
 from app.language_models.errors import LanguageVersionBroken, LanguageVersionUnknown, NothingBefore
-from app.storage.database import Database, UtcDateTime, guarded, utc_now
-from app.storage.store import Clock
+from app.storage.database import Clock, Database, guarded, utc_now
+from app.storage.tables import LanguageVersion, Publication
 
 OWN = 0  # the number of the model folder's own language model
-
-
-class LanguageVersion(SQLModel, table=True):
-    """One published model; it belongs to the app, not to who trained it."""
-
-    __tablename__ = "lm_version"
-
-    number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    name: str
-    file: str
-    sha256: str
-    size: int
-    report: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
-    job_id: str | None = None
-    published_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-
-
-class Publication(SQLModel, table=True):
-    """One time that a version began to run; `previous` is the publication that a rollback goes back to."""
-
-    __tablename__ = "lm_publication"
-
-    id: int | None = Field(default=None, primary_key=True)
-    version: int
-    previous: int | None = None
-    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,12 @@ import structlog
 
 from app.errors import AppError, Detail, StoreUnavailable
 from app.language_models.errors import LanguageModelWorse, StepFailed, WorkerLost
-from app.language_models.jobs import End, TrainingJob, TrainingJobs
+from app.language_models.jobs import End, TrainingJobs
 from app.language_models.reports import read_results
 from app.language_models.steps import StepLimits, run_step
 from app.language_models.versions import LanguageVersions
 from app.monitoring.logs import origin
+from app.storage.tables import TrainingJob
 from asr.errors import LanguageCorpusTooLarge, LanguageCorpusTooSmall
 from asr.lm.job import model_file, read_job, step_command, write_job
 

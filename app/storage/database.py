@@ -1,13 +1,11 @@
 """The database of one app: how it is reached, how it is kept up to date, and what it raises when it refuses.
 
-Each kind of record has its table in a module of its own (app.storage.store, ...), whose class takes a Database and
-works in its sessions. Whoever adds or changes a table adds a step to app/storage/migrations/versions; a test
-compares the two.
+The tables stand in app.storage.tables; the classes that read and write them take a Database and work in its sessions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, DateTime, Engine, TypeDecorator, event, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session, create_engine
@@ -31,24 +29,13 @@ BEFORE_MIGRATIONS = "0001"  # what a database looks like that was made before th
 _MIGRATION_LOCK = 7_231_046  # any number, as long as all processes take the same
 
 
+Clock = Callable[[], datetime]
+"""Gives the present time, with its zone."""
+
+
 def utc_now() -> datetime:
     """Return the present moment in UTC."""
     return datetime.now(UTC)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
-        """Return the same moment in UTC, for SQLite would keep the digits of any other zone."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
-        """Return the moment with its zone."""
-        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
 
 
 @contextmanager

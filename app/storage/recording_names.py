@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, select, update
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 from app.storage.database import Database, guarded
 from app.storage.recordings import FolderRecordings, Recordings, agrees, says_its_content
+from app.storage.tables import metadata
 
 AUDIO_COLUMN = "audio_name"
 CARD_COLUMN = "card"
@@ -21,7 +22,7 @@ CARD_COLUMN = "card"
 
 def tables() -> list[Table]:
     """Return all tables of the app, each after those it hangs on."""
-    return SQLModel.metadata.sorted_tables
+    return metadata.sorted_tables
 
 
 def names_in(session: Session, table: Table, condition: ColumnElement[bool] | None = None) -> Iterator[str]:

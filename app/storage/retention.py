@@ -11,9 +11,7 @@ from sqlmodel import col, select
 from app.storage.database import Database
 from app.storage.personal_data import PersonalData
 from app.storage.recordings import Recordings
-from app.storage.store import ConversationRecord, Message
-from app.transcriptions.jobs import UNFINISHED as UNFINISHED_JOBS
-from app.transcriptions.jobs import Job
+from app.storage.tables import UNFINISHED, ConversationRecord, Message, TranscriptionJob
 
 # Between its file and its record a recording is on its way; a sweep must not take it for one that nobody names.
 SWEEP_AFTER = timedelta(hours=1)
@@ -91,7 +89,7 @@ class Retention:
 
     def _jobs(self) -> list[_Kept]:
         with self._database.session() as session:
-            jobs = session.exec(select(Job).where(col(Job.status).not_in(UNFINISHED_JOBS))).all()
+            jobs = session.exec(select(TranscriptionJob).where(col(TranscriptionJob.status).not_in(UNFINISHED))).all()
             return [
                 _Kept("job", job.id, job.finished_at or job.created_at, self._recordings.size(job.audio_name))
                 for job in jobs

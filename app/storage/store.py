@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import JSON, Column, Index, update
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
 
-from app.chat.cards import in_words, stored
 from app.errors import (
     ConversationUnknown,
     Detail,
@@ -27,8 +26,10 @@ from app.errors import (
     NotRetryable,
     RecordingMissing,
 )
-from app.storage.database import Database, UtcDateTime, guarded, open_database, utc_now
+from app.storage.cards import in_words, stored
+from app.storage.database import Clock, Database, guarded, open_database, utc_now
 from app.storage.recordings import Recordings, open_recordings
+from app.storage.tables import ConversationRecord, Message, TranscriptRecord
 from asr import Transcript
 from bot import Reply
 
@@ -36,57 +37,6 @@ WAV = "audio/wav"
 UNKNOWN_FORMAT = "application/octet-stream"
 MAX_LISTED = 500
 NO_CONVERSATION = "There is no conversation of this id."
-
-Clock = Callable[[], datetime]
-
-
-class ConversationRecord(SQLModel, table=True):
-    """One conversation and the bot's state in it."""
-
-    __tablename__ = "conversation"
-
-    id: str = Field(primary_key=True)
-    owner: str = Field(index=True)
-    state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    # What the last answer began from: message_id, state, and whether it did anything (acted).
-    last_turn: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-
-
-class Message(SQLModel, table=True):
-    """One bubble. `number` gives the order, `id` is what clients see, `heard` what was recognised before a user
-    corrected the text. A bot's message is `withdrawn` when the message that it answered was corrected.
-    """
-
-    __tablename__ = "message"
-    __table_args__ = (Index("ix_message_client_id", "conversation_id", "client_id", unique=True),)
-
-    number: int | None = Field(default=None, primary_key=True)
-    id: str = Field(unique=True)
-    conversation_id: str = Field(foreign_key="conversation.id", index=True)
-    role: str  # user, bot
-    kind: str  # voice, text, table, image
-    client_id: str | None = None  # what the client calls it: sent again under this name, it is not taken again
-    status: str = Field(index=True)  # recognizing, answering, done, failed, withdrawn
-    text: str = ""
-    heard: str | None = None
-    seconds: float | None = None
-    audio_name: str | None = None
-    audio_type: str | None = None
-    error_code: str | None = None
-    error_details: dict[str, Detail] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    quick_replies: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    card: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-
-
-class TranscriptRecord(SQLModel, table=True):
-    """What the recogniser made of one voice message; beside the message, for it is large and seldom asked for."""
-
-    __tablename__ = "transcript"
-
-    message_id: str = Field(primary_key=True, foreign_key="message.id")
-    data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
 
 
 @contextmanager
@@ -225,7 +175,10 @@ class Store:
             session.refresh(current)
             after = (
                 select(Message)
-                .where(Message.conversation_id == message.conversation_id, col(Message.number) > (message.number or 0))
+                .where(
+                    Message.conversation_id == message.conversation_id,
+                    col(Message.number) > (message.number or 0),
+                )
                 .order_by(col(Message.number))
             )
             replies = list(itertools.takewhile(lambda one: one.role == "bot", session.exec(after)))
@@ -299,7 +252,11 @@ class Store:
             # The condition lets only one of two retries at the same moment through.
             taken = session.execute(
                 update(Message)
-                .where(col(Message.id) == message.id, col(Message.role) == "user", col(Message.status) == "failed")
+                .where(
+                    col(Message.id) == message.id,
+                    col(Message.role) == "user",
+                    col(Message.status) == "failed",
+                )
                 .values(status=status, error_code=None, error_details={})
             )
             if taken.rowcount != 1:  # type: ignore[attr-defined]

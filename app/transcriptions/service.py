@@ -20,7 +20,8 @@ import structlog
 from app.errors import INTERNAL_ERROR, AppError, Detail
 from app.monitoring.logs import origin
 from app.recognition.files import Options, Transcriber
-from app.transcriptions.jobs import Job, Jobs
+from app.storage.tables import TranscriptionJob
+from app.transcriptions.jobs import Jobs
 from app.transcriptions.pauses import with_pauses
 from asr import Segment
 from asr.audio.recording import Recording
@@ -36,7 +37,7 @@ _LOOK_EVERY = 2.0  # seconds after which a follower looks by itself: another pro
 class Update:
     """How a job stands, and the segments that are new, the first of them at `position`."""
 
-    job: Job
+    job: TranscriptionJob
     position: int
     segments: list[Segment]
 
@@ -56,7 +57,7 @@ class Transcriptions:
         """Raise Busy, or ShuttingDown, when a file that came now would not be taken."""
         self._transcriber.check_admission()
 
-    async def submit(self, owner: str, name: str, upload: BinaryIO, options: Options) -> Job:
+    async def submit(self, owner: str, name: str, upload: BinaryIO, options: Options) -> TranscriptionJob:
         """Take a file; raises Busy, ShuttingDown, StoreUnavailable, and then nothing was kept."""
         with ExitStack() as held:
             held.enter_context(self._transcriber.place())
@@ -64,7 +65,7 @@ class Transcriptions:
             self._start(job, held.pop_all())
         return job
 
-    async def retry(self, owner: str, job_id: str) -> Job:
+    async def retry(self, owner: str, job_id: str) -> TranscriptionJob:
         """Take a failed or cancelled job up again; raises JobUnknown, JobNotRetryable, Busy, ShuttingDown."""
         with ExitStack() as held:
             held.enter_context(self._transcriber.place())
@@ -72,7 +73,7 @@ class Transcriptions:
             self._start(job, held.pop_all())
         return job
 
-    async def cancel(self, owner: str, job_id: str) -> Job:
+    async def cancel(self, owner: str, job_id: str) -> TranscriptionJob:
         """Stop a job, and return it as it ended; one that has ended stays as it is. Raises JobUnknown."""
         await asyncio.to_thread(self.jobs.get, owner, job_id)
         if (task := self._tasks.get(job_id)) is not None:
@@ -114,7 +115,7 @@ class Transcriptions:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _start(self, job: Job, held: ExitStack) -> None:
+    def _start(self, job: TranscriptionJob, held: ExitStack) -> None:
         # The task is nobody's child: it goes on when the client that sent the file is gone.
         task = asyncio.get_running_loop().create_task(self._work(job))
         self._tasks[job.id] = task
@@ -126,7 +127,7 @@ class Transcriptions:
 
         task.add_done_callback(leave)
 
-    async def _work(self, job: Job) -> None:
+    async def _work(self, job: TranscriptionJob) -> None:
         started = time.perf_counter()
         status = "failed"
         code: str | None = INTERNAL_ERROR
@@ -152,7 +153,7 @@ class Transcriptions:
         took = round(time.perf_counter() - started, 2)
         log.info("transcription ended", status=status, seconds=ended.seconds, took=took)
 
-    async def _recognise(self, job: Job) -> None:
+    async def _recognise(self, job: TranscriptionJob) -> None:
         options = self.jobs.options(job)
         with ExitStack() as held:
             source = await asyncio.to_thread(held.enter_context, self.jobs.local(job))
@@ -165,7 +166,7 @@ class Transcriptions:
             path = await asyncio.to_thread(held.enter_context, self.jobs.local(job))
             await self._hear(job, replace(recording, path=path), options)
 
-    async def _hear(self, job: Job, recording: Recording, options: Options) -> None:
+    async def _hear(self, job: TranscriptionJob, recording: Recording, options: Options) -> None:
         position, heard, written = 0, 0.0, time.monotonic()
         fresh: list[Segment] = []
         async with (

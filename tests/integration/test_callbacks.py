@@ -15,8 +15,9 @@ import pytest
 
 from app.language_models.callbacks import TRIES, Callbacks, check_callback
 from app.language_models.errors import CallbackForbidden
-from app.language_models.jobs import Submission, TrainingJob, TrainingJobs
+from app.language_models.jobs import Submission, TrainingJobs
 from app.storage.database import open_database
+from app.storage.tables import TrainingJob
 
 SECRET = "callback secret"
 

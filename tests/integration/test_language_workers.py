@@ -21,12 +21,12 @@ import pytest
 
 from app.hotwords.corrections import Corrections
 from app.language_models.broker import open_broker
-from app.language_models.jobs import TrainingJob
 from app.language_models.service import LanguageModels, Training
 from app.language_models.sources import TextSource
 from app.settings import Settings
 from app.storage.database import Database, open_database
 from app.storage.recordings import FolderRecordings
+from app.storage.tables import TrainingJob
 from tests.integration.trainings import scripted, tiny_model
 from tests.rabbitmq_server import Broker
 

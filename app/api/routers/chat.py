@@ -18,7 +18,7 @@ from app.api.sse import described
 from app.api.uploads import TypedMessage, require_room, sent_message
 from app.chat.conversation import Conversations
 from app.settings import Settings
-from app.storage import store
+from app.storage import store, tables
 
 KEEP_ALIVE = 15.0  # seconds of silence after which proxies begin to think that a stream is dead
 
@@ -40,7 +40,7 @@ class Table(BaseModel):
     rows: list[list[str]]
 
 
-class Message(BaseModel):
+class ChatMessage(BaseModel):
     """One bubble of the chat.
 
     `heard` is what was recognised before the user corrected the text. A `withdrawn` message of the bot's is to be taken
@@ -63,7 +63,7 @@ class Message(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, message: store.Message, language: str) -> Message:
+    def of(cls, message: tables.Message, language: str) -> ChatMessage:
         """Return what a client that reads `language` gets to see of a stored message."""
         error = None
         if message.error_code is not None:
@@ -87,14 +87,14 @@ class Conversation(BaseModel):
 
     id: str
     domain: str
-    messages: list[Message]
+    messages: list[ChatMessage]
 
 
 class Messages(BaseModel):
     """The messages of a conversation, oldest first, and which bot it is with."""
 
     domain: str
-    messages: list[Message]
+    messages: list[ChatMessage]
 
 
 def conversations_of(request: Request) -> Conversations:
@@ -145,7 +145,7 @@ async def start_conversation(
     conversation_id, greeting = await conversations.start(person.id, domain)
     chosen = domain or conversations.domains[0].name
     return Conversation(
-        id=conversation_id, domain=chosen, messages=[Message.of(message, language) for message in greeting]
+        id=conversation_id, domain=chosen, messages=[ChatMessage.of(message, language) for message in greeting]
     )
 
 
@@ -160,7 +160,7 @@ def list_messages(
     """Return the last messages of a conversation."""
     found = conversations.store.messages(person.id, conversation_id, limit)
     domain = str(conversations.store.state(conversation_id).get("domain", ""))
-    return Messages(domain=domain, messages=[Message.of(message, language) for message in found])
+    return Messages(domain=domain, messages=[ChatMessage.of(message, language) for message in found])
 
 
 @router.post(
@@ -243,7 +243,7 @@ def show_picture(
     return playback(request, picture, media_type=media_type, headers=headers)
 
 
-def event_stream(updates: AsyncIterator[store.Message], language: str) -> StreamingResponse:
+def event_stream(updates: AsyncIterator[tables.Message], language: str) -> StreamingResponse:
     """Return the answer that tells of messages as they appear and change."""
     return StreamingResponse(
         _events(updates, language),
@@ -253,7 +253,7 @@ def event_stream(updates: AsyncIterator[store.Message], language: str) -> Stream
     )
 
 
-async def _events(updates: AsyncIterator[store.Message], language: str) -> AsyncIterator[str]:
+async def _events(updates: AsyncIterator[tables.Message], language: str) -> AsyncIterator[str]:
     following = asyncio.ensure_future(anext(updates, None))
     try:
         while True:
@@ -264,7 +264,7 @@ async def _events(updates: AsyncIterator[store.Message], language: str) -> Async
             message = following.result()
             if message is None:
                 break
-            yield f"event: message\ndata: {Message.of(message, language).model_dump_json()}\n\n"
+            yield f"event: message\ndata: {ChatMessage.of(message, language).model_dump_json()}\n\n"
             following = asyncio.ensure_future(anext(updates, None))
         yield "event: done\ndata: {}\n\n"
     finally:

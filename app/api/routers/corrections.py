@@ -14,9 +14,10 @@ from app.api.dependencies import Identified
 from app.api.routers.chat import REFUSALS, STREAM, Chats, Language, event_stream
 from app.api.routers.hotwords import Entry, HotwordList, shown
 from app.api.uploads import MAX_JSON_BYTES, TypedMessage, bounded_route
-from app.hotwords.corrections import ACCEPTED, DISMISSED, CandidateRecord, Manifest
+from app.hotwords.corrections import ACCEPTED, DISMISSED, Manifest
 from app.hotwords.lists import GLOBAL
 from app.storage.database import guarded
+from app.storage.tables import CandidateRecord
 from asr.hotwords.list import DEFAULT_WEIGHT
 
 CHUNK = 2**16

@@ -21,12 +21,13 @@ from app.api.routers.language_models import Models
 from app.api.uploads import sent_form
 from app.errors import FieldInvalid
 from app.language_models import check_sets
-from app.language_models.check_sets import CheckSetRecord, Clip
+from app.language_models.check_sets import Clip
 from app.language_models.errors import CheckSetInvalid
 from app.language_models.service import LanguageModels
 from app.language_models.versions import OWN
 from app.recognition.running_model import RunningModel
 from app.settings import Settings
+from app.storage.tables import CheckSetRecord
 from asr import Audio, decode_audio
 from asr.lm import NgramModel
 

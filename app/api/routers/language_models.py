@@ -25,7 +25,8 @@ from app.language_models import jobs
 from app.language_models.check_sets import SHIPPED
 from app.language_models.service import LanguageModels, Training
 from app.language_models.sources import MAX_SOURCES, AnySource, CorrectionsSource, DomainSource, Name, TemplateSource
-from app.language_models.versions import OWN, LanguageVersion
+from app.language_models.versions import OWN
+from app.storage.tables import LanguageVersion, TrainingJob
 from app.transcriptions.pauses import with_pauses
 from asr.errors import TrainerMissing
 from asr.lm.kenlm import find_lmplz
@@ -90,7 +91,7 @@ class Job(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: jobs.TrainingJob, language: str, *, with_log: bool = True) -> Job:
+    def of(cls, job: TrainingJob, language: str, *, with_log: bool = True) -> Job:
         """Return what a client that reads `language` gets to see of a stored job."""
         error = None
         if job.error_code is not None:
@@ -319,7 +320,7 @@ def _shown(sources: Sequence[AnySource]) -> list[dict[str, Any]]:
     return shown
 
 
-def _overall(job: jobs.TrainingJob) -> float:
+def _overall(job: TrainingJob) -> float:
     if job.status == "published":
         return 1.0
     step = jobs.STEPS.index(job.step)
@@ -327,9 +328,7 @@ def _overall(job: jobs.TrainingJob) -> float:
     return round(min(0.99, sum(_WEIGHTS[:step]) + within), 3)
 
 
-async def _events(
-    first: jobs.TrainingJob, updates: AsyncIterator[jobs.TrainingJob], language: str
-) -> AsyncIterator[str]:
+async def _events(first: TrainingJob, updates: AsyncIterator[TrainingJob], language: str) -> AsyncIterator[str]:
     yield _event(first, language)
     async with aclosing(with_pauses(updates, KEEP_ALIVE)) as patient:
         async for job in patient:
@@ -337,5 +336,5 @@ async def _events(
     yield "event: done\ndata: {}\n\n"
 
 
-def _event(job: jobs.TrainingJob, language: str) -> str:
+def _event(job: TrainingJob, language: str) -> str:
     return f"event: job\ndata: {Job.of(job, language).model_dump_json()}\n\n"

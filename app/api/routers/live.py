@@ -35,7 +35,7 @@ from starlette.websockets import WebSocketDisconnect
 from app.access.limits import Limits
 from app.api import errors
 from app.api.dependencies import Identified
-from app.api.routers.chat import Message
+from app.api.routers.chat import ChatMessage
 from app.chat.conversation import Conversation, Conversations
 from app.chat.spoken_message import Recording
 from app.errors import INTERNAL_ERROR, AppError, Detail, RequestInvalid
@@ -179,7 +179,7 @@ class Speaker:
 
         async def tell() -> None:
             async for update in updates:
-                shown = Message.of(update, self._begin.language).model_dump(mode="json")
+                shown = ChatMessage.of(update, self._begin.language).model_dump(mode="json")
                 await self._send({"type": "message", "message": shown, "until": until})
 
         task = asyncio.create_task(tell())

@@ -25,7 +25,7 @@ from app.chat.conversation import Conversations
 from app.errors import FieldInvalid
 from app.recognition.files import Options
 from app.storage.store import UNKNOWN_FORMAT, WAV
-from app.transcriptions import jobs
+from app.storage.tables import TranscriptionJob
 from app.transcriptions.pauses import with_pauses
 from app.transcriptions.service import Transcriptions, Update
 from asr import Formatting, Segment
@@ -53,7 +53,7 @@ class Job(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: jobs.Job, language: str) -> Job:
+    def of(cls, job: TranscriptionJob, language: str) -> Job:
         """Return what a client that reads `language` gets to see of a stored job."""
         error = None
         if job.error_code is not None:

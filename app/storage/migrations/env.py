@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from alembic import context
-from sqlmodel import SQLModel
+
+from app.storage.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=SQLModel.metadata,
+    target_metadata=metadata,
     # SQLite cannot alter most of a table: a copy takes its place.
     render_as_batch=True,
 )

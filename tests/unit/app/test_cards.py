@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api.routers.chat import Message
+from app.api.routers.chat import ChatMessage
 from app.errors import MessageUnknown, RecordingMissing
 from app.storage.store import Store
 from bot import DialogueState, Image, QuickReply, Reply, Table
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
 def test_a_table_becomes_a_message_of_its_own_after_the_texts(store: Store) -> None:
     conversation, said = store.start_conversation("me", Reply(texts=("写好了。",), state=STATE, cards=(TABLE,)))
     assert [message.kind for message in said] == ["text", "table"]
-    shown = Message.of(store.messages("me", conversation)[-1], "zh")
+    shown = ChatMessage.of(store.messages("me", conversation)[-1], "zh")
     assert shown.table is not None
     assert (shown.table.columns, shown.table.rows) == (["部位", "数量"], [["直肠", "2"], ["升结肠", ""]])
     assert shown.text == "部位\t数量\n直肠\t2\n升结肠\t"
@@ -35,7 +35,7 @@ def test_a_picture_is_kept_as_a_file_and_given_out_under_the_message(store: Stor
     file, media_type = store.picture(said[0])
     with file:
         assert (file.read(), media_type) == (PICTURE.data, "image/png")
-    shown = Message.of(said[0], "zh")
+    shown = ChatMessage.of(said[0], "zh")
     assert shown.image_url == f"api/conversations/{conversation}/messages/{said[0].id}/image"
     assert "file" not in shown.model_dump_json()
 

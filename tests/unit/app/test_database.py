@@ -9,14 +9,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
-from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
-import app.factory  # noqa: F401 -- with it come all tables
 from app.__main__ import commands
 from app.errors import ConversationUnknown, SchemaOutdated, StoreUnavailable
 from app.storage.database import Database, head, open_database
 from app.storage.store import Store
+from app.storage.tables import metadata
 from bot import DialogueState, Reply
 
 GREETING = Reply(texts=("您好",), state=DialogueState("clinic", "k"))
@@ -26,7 +25,7 @@ def test_the_migrations_make_the_tables_that_the_models_describe(tmp_path: Path)
     database = open_database(tmp_path)
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, SQLModel.metadata) == []
+        assert compare_metadata(context, metadata) == []
 
 
 def test_a_database_from_before_the_migrations_keeps_its_conversations(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.language_models.errors import WorkerLost
-from app.language_models.jobs import MAX_ATTEMPTS, Submission, TrainingJob, TrainingJobs
+from app.language_models.jobs import MAX_ATTEMPTS, Submission, TrainingJobs
 from app.storage.database import open_database
+from app.storage.tables import TrainingJob
 
 LEASE = 30.0
 
