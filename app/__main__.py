@@ -22,7 +22,7 @@ from app.storage.backup import back_up
 from app.storage.backup import restore as restore_backup
 from app.storage.database import Database, database_url, open_database, utc_now
 from app.storage.personal_data import PersonalData
-from app.storage.process_lock import Presence
+from app.storage.process_lock import ProcessLock
 from app.storage.recording_names import move, wrong
 from app.storage.recordings import FolderRecordings, open_bucket, open_recordings, recordings_folder
 from app.storage.retention import Retention
@@ -49,8 +49,8 @@ def migrate() -> None:
     """Bring the database and the recordings to where and how this release keeps them; the app must not run."""
     settings = Settings()
     folder = FolderRecordings(recordings_folder(settings.data_dir))
-    with Presence(settings.data_dir) as presence:
-        if not presence.alone:
+    with ProcessLock(settings.data_dir) as lock:
+        if not lock.alone:
             raise StoreUnavailable(f"A process is at work in {settings.data_dir}: stop it first.")
         database = Database(database_url(settings.data_dir, settings.database_url))
         before, after = database.migrate()

@@ -50,15 +50,15 @@ from app.monitoring.live_metrics import LiveCollector
 from app.monitoring.metrics import Metrics, ModelCollector
 from app.recognition.files import Transcriber
 from app.recognition.lanes import Lanes
-from app.recognition.live import Listening
+from app.recognition.live import LiveSessions
 from app.recognition.running_model import RunningModel
 from app.settings import Settings
 from app.storage.database import Clock, utc_now
 from app.storage.personal_data import PersonalData
-from app.storage.process_lock import Presence
+from app.storage.process_lock import ProcessLock
 from app.storage.pruning import pruning
 from app.storage.store import Store
-from app.transcriptions.jobs import Jobs
+from app.transcriptions.jobs import TranscriptionJobs
 from app.transcriptions.service import Transcriptions
 from asr import AudioLimits
 from asr.lm.job import step_command
@@ -127,27 +127,27 @@ def build(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         def open_all() -> Conversations:
-            presence = held.enter_context(Presence(settings.data_dir))
+            lock = held.enter_context(ProcessLock(settings.data_dir))
             store = Store.open(settings.data_dir, settings.database_url, clock or utc_now, settings.audio_url)
             app.state.access = Access(settings, store.database, utc_now)
             app.state.personal = PersonalData(store.database, store.recordings)
             heard_by: RunningModel = app.state.model
             heard_by.open()
             transcriber = app.state.transcriber = _transcriber(settings, heard_by, app.state.limits)
-            jobs = Jobs(store.database, store.recordings, clock or utc_now)
-            if presence.alone:  # what is unfinished is the remains of a crash, not the work of another process
-                store.recordings.sweep_drafts()
+            jobs = TranscriptionJobs(store.database, store.recordings, clock or utc_now)
+            if lock.alone:  # what is unfinished is the remains of a crash, not the work of another process
+                store.recordings.sweep_unfinished()
                 log.info("store open", messages_interrupted=store.fail_interrupted(), jobs=jobs.fail_interrupted())
-            presence.settle()
+            lock.settle()
             app.state.language_models = _language_models(settings, store, heard_by, training)
             app.state.transcriptions = Transcriptions(jobs, transcriber)
-            app.state.listening = Listening(
+            app.state.live = LiveSessions(
                 partial(Session, heard_by),
                 lanes,
                 max_sessions=settings.max_sessions,
                 max_seconds=settings.max_session_seconds,
             )
-            app.state.metrics.collect(LiveCollector(lanes, app.state.listening))
+            app.state.metrics.collect(LiveCollector(lanes, app.state.live))
             return Conversations(
                 store,
                 heard_by,
@@ -181,7 +181,7 @@ def build(
             ):
                 yield
         finally:
-            await conversations.carrier.close(settings.shutdown_timeout)
+            await conversations.queue.close(settings.shutdown_timeout)
             await app.state.transcriptions.close()
             await run_in_threadpool(app.state.language_models.close)
             app.state.transcriber.close()
@@ -224,7 +224,7 @@ def _watch(app: FastAPI, settings: Settings) -> None:
         (
             "tingshuo_messages_in_progress",
             "Messages on their way or waiting.",
-            lambda: state.conversations.carrier.admitted,
+            lambda: state.conversations.queue.admitted,
         ),
         ("tingshuo_files_in_progress", "Files that are being transcribed or wait.", lambda: state.transcriber.admitted),
         ("tingshuo_messages_capacity", "How many messages are taken at a time.", lambda: capacity),

@@ -169,12 +169,12 @@ def _write(text: str, target: Path | None) -> None:
         typer.echo(text, nl=False)
         return
     # Whoever watches the folder sees the whole file or none.
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(target)
     finally:
-        draft.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _failure(file: Path, reason: str) -> int:

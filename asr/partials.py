@@ -1,4 +1,4 @@
-"""Drafts of a stretch of speech by a model that streams: it hears every sample once, and takes nothing back."""
+"""Partials of a stretch of speech by a model that streams: it hears every sample once, and takes nothing back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from asr.text.punctuation import Punctuator
 from asr.transcript import join_texts
 
 
-class StreamDrafts:
+class StreamPartials:
     """What a streaming Paraformer has understood of one stretch so far. Not to be shared between threads."""
 
     def __init__(self, stream: ParaformerStream, units: tuple[str, ...], punctuator: Punctuator | None = None) -> None:
-        """Begin; `Recognizer.drafts` does it. `punctuator` is a realtime one, or None for words alone."""
+        """Begin; `Recognizer.partials` does it. `punctuator` is a realtime one, or None for words alone."""
         self._stream = stream
         self._units = units
         self._punctuator = punctuator

@@ -22,11 +22,11 @@ from asr.decoding import (
     WordRescorer,
     decode_greedily,
 )
-from asr.engines import Engine, EngineOptions, Heard, open_engine
+from asr.engines import Engine, EngineOptions, EngineOutput, open_engine
 from asr.engines.onnx.streaming import ChunkSize, StreamingParaformer
 from asr.hotwords.list import EMPTY, HotwordList
 from asr.lm import NgramModel, open_language_model
-from asr.partials import StreamDrafts
+from asr.partials import StreamPartials
 from asr.text.finishing import Finisher, open_finisher
 from asr.transcript import FORMATTED, Formatting, Segment, Token, Transcript
 from asr.vad.fsmn import SpeechSpan, VoiceActivityDetector, VoiceActivityStream, open_vad
@@ -74,7 +74,7 @@ class Recognizer:
             min_confidence: a segment whose tokens' mean confidence is below this is taken for noise and left out.
             hotword_settings: how hotwords are weighed; None is what was chosen on the hotword set.
             language: which words are likely; None leaves the choice of every character to the engine alone.
-            streaming: drafts what is being said; None is the engine, which hears it again where it does not stream.
+            streaming: partials what is being said; None is the engine, which hears it again where it does not stream.
         """
         self._vad = vad
         self._engine = engine
@@ -208,7 +208,7 @@ class Recognizer:
                     segments.append(segment)
         return Transcript(tuple(found[0]), audio.seconds), Transcript(tuple(found[1]), audio.seconds)
 
-    def _listen(self, audio: Audio, biased: HotwordList) -> Iterator[tuple[SpeechSpan, Heard]]:
+    def _listen(self, audio: Audio, biased: HotwordList) -> Iterator[tuple[SpeechSpan, EngineOutput]]:
         samples = _at_model_rate(audio)
         spans = self._vad.spans(samples, max_seconds=self._max_segment)
         for together in _groups(spans, self._engine.batch_seconds):
@@ -227,8 +227,8 @@ class Recognizer:
             options = replace(options, max_end_silence=max(end_silence, options.speech_offset + options.lookahead))
         return self._vad.stream(max_seconds=self._max_segment, options=options)
 
-    def drafts(self, chunk: ChunkSize | None = None, *, punctuation: bool = True) -> StreamDrafts | None:
-        """Begin to draft one stretch of live speech; None for a model that can only hear all of it again each time.
+    def partials(self, chunk: ChunkSize | None = None, *, punctuation: bool = True) -> StreamPartials | None:
+        """Begin to partial one stretch of live speech; None for a model that can only hear all of it again each time.
 
         Args:
             chunk: how much a streaming model hears at once, and looks back and ahead; None is FunASR's [5, 10, 5].
@@ -237,7 +237,7 @@ class Recognizer:
         if self._streaming is None:
             return None
         punctuator = self._finisher.realtime if self._finisher and punctuation else None
-        return StreamDrafts(self._streaming.stream(chunk), self._streaming.units, punctuator)
+        return StreamPartials(self._streaming.stream(chunk), self._streaming.units, punctuator)
 
     @property
     def _max_segment(self) -> float:
@@ -275,7 +275,7 @@ class Recognizer:
         self,
         decoder: HotwordDecoder,
         span: SpeechSpan,
-        heard: Heard,
+        heard: EngineOutput,
         hotwords: HotwordList,
         tiers: frozenset[Tier],
         formatting: Formatting,
@@ -315,7 +315,7 @@ def open_recognizer(
     Args:
         model_dir: folder of a model, as `asr.engines.open_engine` takes it; None is the embedded one, with its
             language model. A folder may hold one too, as `language.npz`, and in folders of their own a Paraformer that
-            streams (`streaming`), which drafts live speech, and a CT-Transformer (`punctuation`).
+            streams (`streaming`), which partials live speech, and a CT-Transformer (`punctuation`).
         vad_dir: folder of an FSMN-VAD; None is the embedded one.
         punctuation_dir: folder of a CT-Transformer; None is the model's own, else the embedded one.
         threads: CPU threads used for one recording.

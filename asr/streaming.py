@@ -1,18 +1,18 @@
-"""Two passes over live audio: quick drafts while somebody speaks, the offline pipeline when they pause.
+"""Two passes over live audio: quick partials while somebody speaks, the offline pipeline when they pause.
 
 A `Session` belongs to one speaker and shares its recogniser with all others:
 
                        speech begins
-        WAITING ────────────────────────► SPEAKING ◄─┐ longest piece reached: a Stretch, cut at the best pause;
+        WAITING ────────────────────────► SPEAKING ◄─┐ longest piece reached: a SpeechSegment, cut at the best pause;
            ▲                                 │  └────┘ the utterance goes on
            │  silence behind the speech:     │
-           └── a Stretch, the utterance ends ┘
+           └── a SpeechSegment, the utterance ends ┘
            │
            │ nothing said for `start_silence`: `quiet` (still WAITING, speech takes it back to SPEAKING)
 
-        any state ── finish() ──► FINISHED: what was going on is a Stretch up to the last sample
+        any state ── finish() ──► FINISHED: what was going on is a SpeechSegment up to the last sample
 
-It does no work of its own accord. `accept` finds the speech (cheap, to be called in order); `draft` guesses at the
+It does no work of its own accord. `accept` finds the speech (cheap, to be called in order); `partial` guesses at the
 stretch that goes on, `final` recognises one that has ended: both are the caller's to schedule, in any thread.
 
 The speech is found by the same steps as in a recording, and a stretch is recognised by the same call: the finals do
@@ -39,7 +39,7 @@ from asr.decoding import ALL_TIERS, Tier
 from asr.engines.onnx.streaming import ChunkSize
 from asr.errors import SampleRateUnsupported
 from asr.hotwords.list import EMPTY, HotwordList
-from asr.partials import StreamDrafts
+from asr.partials import StreamPartials
 from asr.transcript import FORMATTED, PLAIN, Formatting, Segment
 from asr.vad.fsmn import SpeechSpan, VoiceActivityStream
 
@@ -55,8 +55,8 @@ class LiveRecognizer(Protocol):
         """Begin to find the speech of live audio; see `asr.Recognizer.stream`."""
         ...
 
-    def drafts(self, chunk: ChunkSize | None = None, *, punctuation: bool = ...) -> StreamDrafts | None:
-        """Begin to draft a stretch with a model that streams; see `asr.Recognizer.drafts`."""
+    def partials(self, chunk: ChunkSize | None = None, *, punctuation: bool = ...) -> StreamPartials | None:
+        """Begin to partial a stretch with a model that streams; see `asr.Recognizer.partials`."""
         ...
 
     def recognise(
@@ -88,20 +88,20 @@ class SessionOptions:
         sample_rate: of the PCM that comes, 8000 to 48000 Hz.
         end_silence: seconds of silence that end an utterance; None is what the detector's folder says (0.8).
         start_silence: seconds in which nothing is said after which the session is `quiet`; None is never.
-        draft_every: seconds of new speech between two drafts.
-        hold_back: how many of the last characters that two drafts agree on are not called stable yet: for who cannot
+        partial_every: seconds of new speech between two partials.
+        hold_back: how many of the last characters that two partials agree on are not called stable yet: for who cannot
             take them back. With one, 2 of 52 utterances had a wrong one instead of 8, and the text came 0.1 to 0.2 s
             later. A model that streams needs none.
-        chunk: how much a streaming model hears at once; others draft by hearing the stretch again.
-        hotwords: words to expect, in drafts and finals.
+        chunk: how much a streaming model hears at once; others partial by hearing the stretch again.
+        hotwords: words to expect, in partials and finals.
         tiers: the ways in which they may get into the text.
-        formatting: of the finals; drafts are as spoken, with marks where a realtime punctuation model sets them.
+        formatting: of the finals; partials are as spoken, with marks where a realtime punctuation model sets them.
     """
 
     sample_rate: int = SAMPLE_RATE
     end_silence: float | None = None
     start_silence: float | None = None
-    draft_every: float = 0.3
+    partial_every: float = 0.3
     hold_back: int = 0
     chunk: ChunkSize | None = None
     hotwords: HotwordList = EMPTY
@@ -110,7 +110,7 @@ class SessionOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class SpeechSegment:
     """Speech that has ended, or that goes on when it is drafted: `samples` (n,) at 16 kHz from `start` seconds on.
 
     `number` counts the stretches of a session from 0; `goes_on` when the utterance does not end with this one.
@@ -124,7 +124,7 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Draft:
+class Partial:
     """The guess at stretch `number`: `text` as spoken, of which the first `stable` characters stayed as they were."""
 
     number: int
@@ -153,16 +153,16 @@ class Session:
         self._resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         self._pending = bytearray()
         self._at_least = rate // 50 * _BYTES  # 20 ms: clients that send byte by byte must not cost more than others
-        self._lock = threading.Lock()  # drafts are made while audio comes in
+        self._lock = threading.Lock()  # partials are made while audio comes in
         self._audio = _Audio()
         self._number = 0
         self._quiet_since = 0.0
-        self._drafted = (0, 0.0)  # the stretch of the last draft, and where that ended
+        self._last_partial = (0, 0.0)  # the stretch of the last partial, and where that ended
         self._text = ""
-        self._drafts: StreamDrafts | None = None
-        self._drafts_of = -1  # the stretch that they are of
+        self._partials: StreamPartials | None = None
+        self._partials_of = -1  # the stretch that they are of
         self._fed = 0  # samples of it that they have heard
-        self._drafting = threading.Lock()
+        self._partial_running = threading.Lock()
 
     @property
     def seconds(self) -> float:
@@ -191,15 +191,15 @@ class Session:
         return limit is not None and self.state is State.WAITING and self.seconds - self._quiet_since >= limit
 
     @property
-    def draft_due(self) -> bool:
-        """True when there is enough new speech for another draft."""
-        number, until = self._drafted
+    def partial_due(self) -> bool:
+        """True when there is enough new speech for another partial."""
+        number, until = self._last_partial
         start = self._vad.start
         if self.state is not State.SPEAKING or start is None:
             return False
-        return self._number != number or self.seconds - max(until, start) >= self.options.draft_every
+        return self._number != number or self.seconds - max(until, start) >= self.options.partial_every
 
-    def accept(self, pcm: bytes) -> list[Stretch]:
+    def accept(self, pcm: bytes) -> list[SpeechSegment]:
         """Take 16-bit little-endian mono PCM of any length, odd ones too; return the stretches that ended.
 
         Raises:
@@ -208,7 +208,7 @@ class Session:
         self._pending += pcm
         return self._take() if len(self._pending) >= self._at_least else []
 
-    def finish(self) -> list[Stretch]:
+    def finish(self) -> list[SpeechSegment]:
         """End the stream; return what is left of it. Half a sample at the end is left out.
 
         Raises:
@@ -225,28 +225,28 @@ class Session:
         """True when an odd number of bytes was taken."""
         return len(self._pending) % _BYTES == 1
 
-    def draft(self) -> Draft | None:
+    def partial(self) -> Partial | None:
         """Guess at the stretch that goes on now, all of it; None when there is none, or nothing to be read in it.
 
-        A character is stable when two drafts in a row agree on it, on all before it, and on `hold_back` more behind
+        A character is stable when two partials in a row agree on it, on all before it, and on `hold_back` more behind
         it; with a model that streams, every one is.
 
         Raises:
             RecognitionFailed: the model failed.
         """
-        with self._drafting:  # the stability of one needs the text of the one before
+        with self._partial_running:  # the stability of one needs the text of the one before
             with self._lock:
                 stretch = self._going_on()
             if stretch is None:
                 return None
             text = self._guess(stretch)
-            before = self._text if self._drafted[0] == stretch.number else ""
-            self._drafted = (stretch.number, stretch.end)
+            before = self._text if self._last_partial[0] == stretch.number else ""
+            self._last_partial = (stretch.number, stretch.end)
             self._text = text
-            stable = len(text) if self._drafts else max(0, _agreement(before, text) - self.options.hold_back)
-        return Draft(stretch.number, text, stable) if text else None
+            stable = len(text) if self._partials else max(0, _agreement(before, text) - self.options.hold_back)
+        return Partial(stretch.number, text, stable) if text else None
 
-    def final(self, stretch: Stretch) -> Segment | None:
+    def final(self, stretch: SpeechSegment) -> Segment | None:
         """Recognise a stretch that has ended; None when it was only noise.
 
         Raises:
@@ -254,18 +254,18 @@ class Session:
         """
         return self._recognise(stretch, self.options.formatting)
 
-    def _guess(self, stretch: Stretch) -> str:
-        if self._drafts_of != stretch.number:
+    def _guess(self, stretch: SpeechSegment) -> str:
+        if self._partials_of != stretch.number:
             marks = self.options.formatting.punctuation
-            self._drafts = self._recognizer.drafts(self.options.chunk, punctuation=marks)
-            self._drafts_of, self._fed = stretch.number, 0
-        if self._drafts is None:
+            self._partials = self._recognizer.partials(self.options.chunk, punctuation=marks)
+            self._partials_of, self._fed = stretch.number, 0
+        if self._partials is None:
             segment = self._recognise(stretch, PLAIN)
             return segment.text if segment else ""
         fresh, self._fed = stretch.samples[self._fed :], len(stretch.samples)
-        return self._drafts.accept(fresh)
+        return self._partials.accept(fresh)
 
-    def _recognise(self, stretch: Stretch, formatting: Formatting) -> Segment | None:
+    def _recognise(self, stretch: SpeechSegment, formatting: Formatting) -> Segment | None:
         return self._recognizer.recognise(
             stretch.samples,
             offset=stretch.start,
@@ -274,7 +274,7 @@ class Session:
             formatting=formatting,
         )
 
-    def _take(self, *, last: bool = False) -> list[Stretch]:
+    def _take(self, *, last: bool = False) -> list[SpeechSegment]:
         whole = len(self._pending) // _BYTES * _BYTES
         samples = np.frombuffer(bytes(self._pending[:whole]), dtype="<i2").astype(np.float32) / np.float32(_FULL_SCALE)
         del self._pending[:whole]
@@ -289,7 +289,7 @@ class Session:
                 ended += self._cut(self._vad.accept(some))
         return ended
 
-    def _cut(self, spans: list[SpeechSpan]) -> list[Stretch]:
+    def _cut(self, spans: list[SpeechSpan]) -> list[SpeechSegment]:
         ended = list(self._stretches(spans))
         self._audio.forget(round(self._vad.needed * SAMPLE_RATE))
         if self._vad.start is not None:
@@ -299,18 +299,18 @@ class Session:
             self._quiet_since = self.seconds
         return ended
 
-    def _stretches(self, spans: list[SpeechSpan]) -> Iterator[Stretch]:
+    def _stretches(self, spans: list[SpeechSpan]) -> Iterator[SpeechSegment]:
         for span in spans:
             samples = self._audio.between(round(span.start * SAMPLE_RATE), round(span.end * SAMPLE_RATE))
-            yield Stretch(self._number, span.start, span.end, samples, span.goes_on)
+            yield SpeechSegment(self._number, span.start, span.end, samples, span.goes_on)
             self._number += 1
 
-    def _going_on(self) -> Stretch | None:
+    def _going_on(self) -> SpeechSegment | None:
         start = self._vad.start
         if start is None or self.state is not State.SPEAKING:
             return None
         samples = self._audio.between(round(start * SAMPLE_RATE), self._audio.end)
-        return Stretch(self._number, start, self.seconds, samples, goes_on=True)
+        return SpeechSegment(self._number, start, self.seconds, samples, goes_on=True)
 
 
 class _Audio:

@@ -49,7 +49,7 @@ RECORDINGS = ("voice/book-when.wav", "voice/book-department.wav", "voice/book-na
 
 
 @dataclass
-class Utterance:
+class TestUtterance:
     """A recording with silence around it, and what is known of it beforehand, in seconds from its start."""
 
     pcm: bytes
@@ -69,11 +69,11 @@ class Run:
     late: float = 0.0  # by which a client fell behind real time: the machine was too slow for the measurement
 
 
-def prepare(recognizer: Recognizer) -> list[Utterance]:
+def prepare(recognizer: Recognizer) -> list[TestUtterance]:
     return [_utterance(recognizer, ROOT / "tests" / "data" / name) for name in RECORDINGS]
 
 
-def _utterance(recognizer: Recognizer, path: Path) -> Utterance:
+def _utterance(recognizer: Recognizer, path: Path) -> TestUtterance:
     samples = decode_audio(path.read_bytes()).samples
     around = np.zeros(round(1.5 * RATE), np.float32)
     pcm = np.round(np.concatenate([around[: RATE // 2], samples, around]) * 32767).astype("<i2").tobytes()
@@ -85,7 +85,7 @@ def _utterance(recognizer: Recognizer, path: Path) -> Utterance:
             endpoint = number * PIECE
     if len(heard.segments) != 1 or not endpoint:
         raise SystemExit(f"{path.name} must be one stretch of speech")
-    return Utterance(pcm, heard.tokens[0].start, endpoint, heard.text)
+    return TestUtterance(pcm, heard.tokens[0].start, endpoint, heard.text)
 
 
 def pieces(pcm: bytes) -> Iterator[bytes]:
@@ -93,7 +93,7 @@ def pieces(pcm: bytes) -> Iterator[bytes]:
     return (pcm[begin : begin + size] for begin in range(0, len(pcm), size))
 
 
-async def stream(url: str, utterances: list[Utterance], seconds: float, run: Run, delay: float) -> None:
+async def stream(url: str, utterances: list[TestUtterance], seconds: float, run: Run, delay: float) -> None:
     """Say one utterance after the other for `seconds`."""
     await asyncio.sleep(delay)
     try:
@@ -106,7 +106,7 @@ async def stream(url: str, utterances: list[Utterance], seconds: float, run: Run
         run.lost += 1
 
 
-async def _say(socket: ClientConnection, utterance: Utterance, run: Run) -> None:
+async def _say(socket: ClientConnection, utterance: TestUtterance, run: Run) -> None:
     began = time.perf_counter()
 
     async def listen() -> None:
@@ -183,7 +183,7 @@ class Server:
         self.process.wait(30)
 
 
-def long_session(recognizer: Recognizer, utterances: list[Utterance], seconds: float) -> str:
+def long_session(recognizer: Recognizer, utterances: list[TestUtterance], seconds: float) -> str:
     """Listen to one session of `seconds`, as fast as it goes, and say what it holds of it."""
     session, held = Session(recognizer), 0.0
     begun = time.process_time()
@@ -223,7 +223,7 @@ def main() -> None:
         print(long_session(recognizer, utterances, asked.long))
 
 
-def _alone(folder: str, utterances: list[Utterance], asked: argparse.Namespace) -> None:
+def _alone(folder: str, utterances: list[TestUtterance], asked: argparse.Namespace) -> None:
     settings = {"PORT": "0", "FUNASR_PORT": "0", "LOG_JSON": "true", "MAX_SESSIONS": str(max(asked.streams) + 8)}
     server = Server(folder, [str(ROOT / "app.py")], **{f"TINGSHUO_{name}": value for name, value in settings.items()})
     _rows("Tingshuo", server, utterances, asked)
@@ -240,7 +240,9 @@ def _alone(folder: str, utterances: list[Utterance], asked: argparse.Namespace) 
     server.stop()
 
 
-def _beside_funasr(folder: str, weights: Path, script: Path, said: list[Utterance], asked: argparse.Namespace) -> None:
+def _beside_funasr(
+    folder: str, weights: Path, script: Path, said: list[TestUtterance], asked: argparse.Namespace
+) -> None:
     wordless = [replace(utterance, text="") for utterance in said]  # the weights are random: there is no right text
     start = [str(ROOT / "benchmarks" / "funasr_peer.py")]
     for name, command in (("Tingshuo", ["ours"]), ("FunASR", ["funasr", "--script", str(script.resolve())])):
@@ -249,14 +251,14 @@ def _beside_funasr(folder: str, weights: Path, script: Path, said: list[Utteranc
         server.stop()
 
 
-def _rows(name: str, server: Server, utterances: list[Utterance], asked: argparse.Namespace) -> None:
+def _rows(name: str, server: Server, utterances: list[TestUtterance], asked: argparse.Namespace) -> None:
     asyncio.run(stream(server.url, utterances, 3.0, Run(), 0.0))  # the first call of a model is slow
     base = server.status("VmRSS")
     for count in asked.streams:
         _row(name, server, utterances, count, asked.seconds, base)
 
 
-def _row(name: str, server: Server, utterances: list[Utterance], count: int, seconds: float, base: int) -> None:
+def _row(name: str, server: Server, utterances: list[TestUtterance], count: int, seconds: float, base: int) -> None:
     async def all_streams() -> Run:
         run = Run()
         await asyncio.gather(*(stream(server.url, utterances, seconds, run, n * 0.37) for n in range(count)))

@@ -1,7 +1,7 @@
 """What to do next: state × understanding → state × words × action, a pure function of its arguments.
 
 Rules are tried in order and the first that applies answers the turn. Nothing that was filled is lost without being
-said. The rules stand in bot/rules/, the steps they are made of in bot/rules/course.py.
+said. The rules stand in bot/rules/, the steps they are made of in bot/rules/context.py.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from bot.domains.domain import Domain
-from bot.records.found import Found
-from bot.rules.course import Course
+from bot.records.rows import FoundRow
+from bot.rules.context import TurnContext
 from bot.rules.decision import Decision
 from bot.rules.items import correct_item, end_items, remove_item
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
@@ -23,7 +23,7 @@ from bot.state import DialogueState
 from bot.understanding.nlu import Understanding
 from bot.wording import Wording
 
-RULES: tuple[Callable[[Course], Decision | None], ...] = (
+RULES: tuple[Callable[[TurnContext], Decision | None], ...] = (
     silence,
     answer_to_intent,
     answer_to_heard,
@@ -59,7 +59,7 @@ class Policy:
 
     def decide(self, state: DialogueState, understanding: Understanding) -> Decision:
         """Return what follows from one understood utterance."""
-        turn = Course(self._domain, self._wording, replace(state, turn=state.turn + 1), understanding)
+        turn = TurnContext(self._domain, self._wording, replace(state, turn=state.turn + 1), understanding)
         for rule in RULES:
             decision = rule(turn)
             if decision is not None:
@@ -68,7 +68,7 @@ class Policy:
 
     def begin(self, state: DialogueState, task: str, understanding: Understanding) -> Decision:
         """Return what follows when a task is begun with values that somebody else understood."""
-        turn = Course(self._domain, self._wording, replace(state, turn=state.turn + 1), understanding)
+        turn = TurnContext(self._domain, self._wording, replace(state, turn=state.turn + 1), understanding)
         turn.open(task)
         return (take_values(turn) or turn.advance()).remembered()
 
@@ -80,7 +80,7 @@ class Policy:
         """Return a phrase, its variant chosen by the turn."""
         return self._wording.phrase(name, state.turn, **values)
 
-    def finish(self, decision: Decision, found: Sequence[Found], now: datetime) -> Decision:
+    def finish(self, decision: Decision, found: Sequence[FoundRow], now: datetime) -> Decision:
         """Return what follows when what `decision` wanted run has been run, and `found` this."""
         turn = self._after(decision, now)
         frame, run = turn.frame, decision.run
@@ -110,8 +110,8 @@ class Policy:
         turn.say("place_taken")
         return turn.advance()
 
-    def _after(self, decision: Decision, now: datetime) -> Course:
-        turn = Course(self._domain, self._wording, decision.state, Understanding.of_nothing(now))
+    def _after(self, decision: Decision, now: datetime) -> TurnContext:
+        turn = TurnContext(self._domain, self._wording, decision.state, Understanding.of_nothing(now))
         for text in decision.texts:
             turn.say_text(text)
         return turn

@@ -1,13 +1,13 @@
-"""The way of one message: heard or read, answered, kept.
+"""The turn of one message: heard or read, answered, kept.
 
     hear(recording) ── kept ── decode ── recognise ──┐
                                                      ├── Dialogue.respond ── kept ── the bot's messages
     read(text) ─────── kept ─────────────────────────┘
 
-A spoken and a typed message meet at the bot and from there take the same way. Whoever sent a message follows it
+A spoken and a typed message meet at the bot and from there take the same turn. Whoever sent a message follows it
 through an async iterator of its updates; the work does not depend on anybody following.
 
-How a message is carried on that way, and within which bounds: app/chat/queue.py.
+How a message is carried on that turn, and within which bounds: app/chat/queue.py.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from functools import partial
 from typing import BinaryIO
 
 from app.chat.protocols import Dialogue, Recognizer
-from app.chat.queue import Carrier
-from app.chat.turn import Way
+from app.chat.queue import MessageQueue
+from app.chat.turn import Turn
 from app.chat.typed_text import clean
 from app.chat.utterance import spoken
 from app.errors import DomainUnknown, NoSpeech
@@ -62,7 +62,7 @@ class Conversations:
         self._dialogue = dialogue
         self.limits = limits
         self._max_text_characters = max_text_characters
-        self.carrier = Carrier(
+        self.queue = MessageQueue(
             store, lanes, self._recognize, self._answer, max_waiting=max_waiting, metrics=metrics, account=account
         )
 
@@ -84,11 +84,11 @@ class Conversations:
                 raise DomainUnknown("There is no domain of this name.", domain=domain) from error
             return self.store.start_conversation(owner, greeting)
 
-        return await self.carrier.in_storage(begin)
+        return await self.queue.in_storage(begin)
 
     async def open(self, owner: str, conversation_id: str) -> Conversation:
         """Return a conversation of `owner`'s; raises ConversationUnknown."""
-        await self.carrier.in_storage(partial(self.store.require_conversation, owner, conversation_id))
+        await self.queue.in_storage(partial(self.store.require_conversation, owner, conversation_id))
         return Conversation(self, conversation_id)
 
     def hotwords(
@@ -139,32 +139,32 @@ class Conversations:
         """Return typed `text` without control characters; raises TextEmpty or TextTooLong."""
         return clean(text, self._max_text_characters)
 
-    def _recognize(self, message: Message, way: Way) -> Message:
+    def _recognize(self, message: Message, turn: Turn) -> Message:
         with guarded(), self.store.recording(message) as recording:
             data = recording.read()
-        audio = way.timed("decode", lambda: decode_audio(data, limits=self.limits))
-        way.spend(audio.seconds)
+        audio = turn.timed("decode", lambda: decode_audio(data, limits=self.limits))
+        turn.spend(audio.seconds)
         if message.audio_type != WAV:
             wav = io.BytesIO(encode_wav(audio))
-            message = way.timed("store", lambda: self.store.decoded(message, wav, audio.seconds))
+            message = turn.timed("store", lambda: self.store.decoded(message, wav, audio.seconds))
         owner = self.store.owner(message.conversation_id)
-        hotwords = way.timed("store", lambda: self.hotwords(owner, message.conversation_id))
-        transcript = way.timed("recognise", lambda: self.recognizer.transcribe(audio, hotwords))
+        hotwords = turn.timed("store", lambda: self.hotwords(owner, message.conversation_id))
+        transcript = turn.timed("recognise", lambda: self.recognizer.transcribe(audio, hotwords))
         if not transcript.text.strip():
             raise NoSpeech("Nothing was understood in the recording.", seconds=round(audio.seconds, 1))
-        return way.timed("store", lambda: self.store.heard(message, transcript))
+        return turn.timed("store", lambda: self.store.heard(message, transcript))
 
-    def _answer(self, message: Message, way: Way) -> list[Message]:
+    def _answer(self, message: Message, turn: Turn) -> list[Message]:
         recognised = message.kind == "voice" and message.heard is None
-        transcript = way.timed("store", lambda: self.store.transcript(message)) if recognised else None
+        transcript = turn.timed("store", lambda: self.store.transcript(message)) if recognised else None
         utterance = spoken(transcript) if transcript else Utterance(message.text)
-        state = DialogueState.from_dict(way.timed("store", lambda: self.store.state(message.conversation_id)))
-        reply = way.timed("bot", lambda: self._dialogue.respond(utterance, state))
-        return way.timed("store", lambda: self.store.answered(message, reply))
+        state = DialogueState.from_dict(turn.timed("store", lambda: self.store.state(message.conversation_id)))
+        reply = turn.timed("bot", lambda: self._dialogue.respond(utterance, state))
+        return turn.timed("store", lambda: self.store.answered(message, reply))
 
 
 class Conversation:
-    """One conversation. Each way in returns the updates of the message and of the bot's messages after it."""
+    """One conversation. Each turn in returns the updates of the message and of the bot's messages after it."""
 
     def __init__(self, conversations: Conversations, conversation_id: str) -> None:
         """Speak in the conversation `conversation_id`; `Conversations.open` makes sure that it exists."""
@@ -179,7 +179,7 @@ class Conversation:
         """
         source = io.BytesIO(recording) if isinstance(recording, bytes) else recording
         take = partial(self._conversations.store.add_spoken, self.id, source, client_id)
-        return await self._conversations.carrier.carry(self.id, take, client_id)
+        return await self._conversations.queue.carry(self.id, take, client_id)
 
     async def heard(
         self, recording: Audio, transcript: Transcript, *, client_id: str | None = None
@@ -187,7 +187,7 @@ class Conversation:
         """Take a recording that was recognised while it was spoken; otherwise as `hear`."""
         wav = io.BytesIO(encode_wav(recording))
         take = partial(self._conversations.store.add_heard, self.id, wav, transcript, client_id)
-        return await self._conversations.carrier.carry(self.id, take, client_id)
+        return await self._conversations.queue.carry(self.id, take, client_id)
 
     async def read(self, text: str, *, client_id: str | None = None) -> AsyncIterator[Message]:
         """Take a typed message; `client_id` as for `hear`.
@@ -196,7 +196,7 @@ class Conversation:
         """
         cleaned = self._conversations.clean(text)
         take = partial(self._conversations.store.add_typed, self.id, cleaned, client_id)
-        return await self._conversations.carrier.carry(self.id, take, client_id)
+        return await self._conversations.queue.carry(self.id, take, client_id)
 
     async def retry(self, message_id: str) -> AsyncIterator[Message]:
         """Take up a message that failed, at the stage where it did.
@@ -204,7 +204,7 @@ class Conversation:
         Raises MessageUnknown, NotRetryable, Busy, ShuttingDown, StoreUnavailable.
         """
         store = self._conversations.store
-        return await self._conversations.carrier.carry(self.id, partial(store.reopen, self.id, message_id))
+        return await self._conversations.queue.carry(self.id, partial(store.reopen, self.id, message_id))
 
     async def correct(self, message_id: str, text: str) -> AsyncIterator[Message]:
         """Take the user's own words for a voice message in the place of what was recognised.
@@ -228,7 +228,7 @@ class Conversation:
             withdrawn = corrected.withdrawn
             return corrected.message
 
-        updates = await self._conversations.carrier.carry(self.id, take)
+        updates = await self._conversations.queue.carry(self.id, take)
 
         async def all_updates() -> AsyncIterator[Message]:
             for message in withdrawn:

@@ -1,7 +1,7 @@
 """How messages are carried from their sender to their answer, whoever follows them.
 
 Three bounds hold: recognition has the threads of `app.recognition.lanes`, at most `workers + max_waiting` messages
-are on their way (one more is told to come later), and the messages of one conversation are worked on one after the
+are on their turn (one more is told to come later), and the messages of one conversation are worked on one after the
 other, in the order in which they came.
 """
 
@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import structlog
 
-from app.chat.turn import Way
+from app.chat.turn import Turn
 from app.errors import INTERNAL_ERROR, AppError, Busy, Detail, ShuttingDown
 from app.monitoring.logs import origin
 from app.monitoring.metrics import Metrics
@@ -45,15 +45,15 @@ class _Sent:
     take: Callable[[], Message]
 
 
-class Carrier:
-    """The messages of all conversations that are on their way, and the threads that work on them."""
+class MessageQueue:
+    """The messages of all conversations that are on their turn, and the threads that work on them."""
 
     def __init__(
         self,
         store: Store,
         lanes: Lanes,
-        recognize: Callable[[Message, Way], Message],
-        answer: Callable[[Message, Way], list[Message]],
+        recognize: Callable[[Message, Turn], Message],
+        answer: Callable[[Message, Turn], list[Message]],
         *,
         max_waiting: int,
         metrics: Metrics | None = None,
@@ -80,7 +80,7 @@ class Carrier:
 
     @property
     def admitted(self) -> int:
-        """How many messages are on their way or waiting."""
+        """How many messages are on their turn or waiting."""
         return self._admitted
 
     def check_admission(self) -> None:
@@ -93,7 +93,7 @@ class Carrier:
             raise Busy(f"Too many messages are being worked on; try again in {seconds} s.", retry_after=seconds)
 
     async def close(self, patience: float) -> None:
-        """Take no new message, let those on their way finish for `patience` seconds, and end the threads.
+        """Take no new message, let those on their turn finish for `patience` seconds, and end the threads.
 
         What is not finished by then is found as interrupted at the next start.
         """
@@ -115,23 +115,23 @@ class Carrier:
         self.check_admission()
         self._admitted += 1
         before = self._last_turn.get(conversation_id)
-        way = Way(self._account()) if self._account else Way()
+        turn = Turn(self._account()) if self._account else Turn()
         # The task is nobody's child: it goes on when the client that sent the message is gone.
-        task = asyncio.get_running_loop().create_task(self._work(_Sent(conversation_id, client_id, take), way, before))
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._last_turn[conversation_id] = turn
+        task = asyncio.get_running_loop().create_task(self._work(_Sent(conversation_id, client_id, take), turn, before))
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._last_turn[conversation_id] = over
         self._tasks.add(task)
 
         def leave(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             self._admitted -= 1
-            turn.set_result(None)
-            if self._last_turn.get(conversation_id) is turn:
+            over.set_result(None)
+            if self._last_turn.get(conversation_id) is over:
                 del self._last_turn[conversation_id]
 
         task.add_done_callback(leave)
-        await asyncio.shield(way.kept)
-        return way.follow()
+        await asyncio.shield(turn.kept)
+        return turn.follow()
 
     async def run(self, call: Callable[[], T]) -> T:
         """Recognise what is no message, within the same bounds; raises Busy, ShuttingDown, and what `call` raises."""
@@ -146,61 +146,61 @@ class Carrier:
         """Run what waits for the store in a thread of its own kind; return what it returns, raise what it raises."""
         return await asyncio.get_running_loop().run_in_executor(self._storage, call)
 
-    async def _work(self, sent: _Sent, way: Way, before: asyncio.Future[None] | None) -> None:
+    async def _work(self, sent: _Sent, turn: Turn, before: asyncio.Future[None] | None) -> None:
         def keep() -> tuple[Message, bool]:
             known = self._store.sent_as(sent.conversation_id, sent.client_id) if sent.client_id else None
             return (known, True) if known else (sent.take(), False)
 
         kept: tuple[Message, bool] | None = None
         try:
-            kept = await self.in_storage(lambda: way.timed("store", keep))
+            kept = await self.in_storage(lambda: turn.timed("store", keep))
         except Exception as error:  # noqa: BLE001 -- it is raised again, where the sender waits for it
-            way.kept.set_exception(error)
+            turn.kept.set_exception(error)
         else:
-            way.updates.put_nowait(kept[0])
-            way.kept.set_result(None)
+            turn.updates.put_nowait(kept[0])
+            turn.kept.set_result(None)
         if before is not None:
             await asyncio.wait([before])
         if kept is None:
             return
         message, known = kept
-        await self._carry_on(message, way, known=known)
+        await self._carry_on(message, turn, known=known)
 
-    async def _carry_on(self, message: Message, way: Way, *, known: bool) -> None:
+    async def _carry_on(self, message: Message, turn: Turn, *, known: bool) -> None:
         began = time.perf_counter()
         try:
             if known:
                 # By now its first sending has had its turn, if that is still at work here.
                 message, replies = await self.in_storage(partial(self._store.became, message))
                 for update in (message, *replies):
-                    way.updates.put_nowait(update)
+                    turn.updates.put_nowait(update)
             if message.status == "recognizing":
-                message = await self._lanes.run(Lane.UPLOAD, partial(self._recognize, message, way))
-                way.updates.put_nowait(message)
+                message = await self._lanes.run(Lane.UPLOAD, partial(self._recognize, message, turn))
+                turn.updates.put_nowait(message)
             if message.status == "answering":  # a corrected message may have been answered for good
-                for update in await self.in_storage(partial(self._answer, message, way)):
-                    way.updates.put_nowait(update)
+                for update in await self.in_storage(partial(self._answer, message, turn)):
+                    turn.updates.put_nowait(update)
         except (AppError, AsrError, BotError) as error:
-            way.outcome = error.code
+            turn.outcome = error.code
             log.info("message failed", code=error.code, reason=str(error), kind=message.kind)
-            await self._fail(message, way, error.code, error.details)
+            await self._fail(message, turn, error.code, error.details)
         except Exception as error:  # noqa: BLE001 -- whatever it was, the user gets the message back with a retry
-            way.outcome = INTERNAL_ERROR
+            turn.outcome = INTERNAL_ERROR
             log.error("message failed", code=INTERNAL_ERROR, kind=message.kind, error=origin(error))
-            await self._fail(message, way, INTERNAL_ERROR, {})
+            await self._fail(message, turn, INTERNAL_ERROR, {})
         finally:
-            way.updates.put_nowait(None)
+            turn.updates.put_nowait(None)
             self._usual_seconds += 0.2 * (time.perf_counter() - began - self._usual_seconds)
-            total = time.perf_counter() - way.started
-            self._metrics.message(message.kind, way.outcome, way.stages, total)
+            total = time.perf_counter() - turn.started
+            self._metrics.message(message.kind, turn.outcome, turn.stages, total)
             log.info(
                 "message done",
                 kind=message.kind,
                 total=round(total, 4),
-                **{stage: round(seconds, 4) for stage, seconds in way.stages.items()},
+                **{stage: round(seconds, 4) for stage, seconds in turn.stages.items()},
             )
 
-    async def _fail(self, message: Message, way: Way, code: str, details: dict[str, Detail]) -> None:
+    async def _fail(self, message: Message, turn: Turn, code: str, details: dict[str, Detail]) -> None:
         def fail() -> Message:
             return self._store.failed(message, code, details)
 
@@ -210,4 +210,4 @@ class Carrier:
             # The store itself is what failed: the client is told at least, and the next start finds the message.
             log.error("failure not kept", code=error.code, reason=str(error))
             failed = message.model_copy(update={"status": "failed", "error_code": code, "error_details": details})
-        way.updates.put_nowait(failed)
+        turn.updates.put_nowait(failed)

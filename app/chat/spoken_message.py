@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from app.errors import SessionTooLong
-from app.recognition.live import Said
+from app.recognition.live import Final
 from asr import Audio, Segment, Transcript
-from asr.streaming import Draft
+from asr.streaming import Partial
 from asr.transcript import join_texts
 
 _MARGIN = 0.3  # seconds kept around the speech of a message that was cut out of a longer recording
@@ -50,19 +50,19 @@ class Recording:
         if not self._keep_all and self._seconds > 2 * self._longest:
             self._forget(self._begin + self._seconds - self._longest)
 
-    def drafted(self, draft: Draft) -> tuple[str, int]:
+    def extended(self, partial: Partial) -> tuple[str, int]:
         """Return all that was said since the last message, with the guess at what goes on; and how much is stable."""
         before = join_texts(segment.text for segment in self._segments)
-        text = join_texts([before, draft.text])
-        return text, len(text) - len(draft.text) + draft.stable
+        text = join_texts([before, partial.text])
+        return text, len(text) - len(partial.text) + partial.stable
 
-    def said(self, event: Said) -> None:
+    def said(self, event: Final) -> None:
         """Add a stretch of speech that has ended."""
         self._end = event.stretch.end
         if event.segment is not None:
             self._segments.append(event.segment)
 
-    def complete(self, event: Said) -> bool:
+    def complete(self, event: Final) -> bool:
         """True when an utterance has ended with the last stretch, or has become as long as a message may be."""
         if not self._segments:
             return False

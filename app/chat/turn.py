@@ -1,4 +1,4 @@
-"""What goes with one message on its way: who follows it, who pays for it, how long its stages took."""
+"""What goes with one message on its turn: who follows it, who pays for it, how long its stages took."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _nothing(seconds: float) -> None:
 
 
 @dataclass
-class Way:
-    """One message on its way. `spend` is told of the seconds of audio that were decoded."""
+class Turn:
+    """One message on its turn. `spend` is told of the seconds of audio that were decoded."""
 
     spend: Callable[[float], None] = _nothing
     updates: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)  # a handful of updates at most

@@ -45,7 +45,7 @@ class Correction:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class LabelledRecording:
     """What was said, as a recogniser should have written it, and the name of its recording, which is so long."""
 
     said: str
@@ -171,15 +171,15 @@ class Corrections:
             )
             return session.exec(corrected).one()
 
-    def spoken(self, owner: str) -> list[Spoken]:
+    def spoken(self, owner: str) -> list[LabelledRecording]:
         """Return what the owner has put right in voice messages, the oldest first."""
         return [
-            Spoken(one.said, one.message.audio_name, one.message.seconds or 0.0)
+            LabelledRecording(one.said, one.message.audio_name, one.message.seconds or 0.0)
             for one in self._corrections(owner)
             if one.said and one.message.audio_name and one.message.audio_type == WAV
         ]
 
-    def open(self, spoken: Spoken) -> BinaryIO:
+    def open(self, spoken: LabelledRecording) -> BinaryIO:
         """Return the recording of what was said; raises FileNotFoundError when it is gone."""
         return self._recordings.open(spoken.recording)
 

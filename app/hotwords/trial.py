@@ -15,7 +15,7 @@ from asr.transcript import join_texts
 
 
 @dataclass(frozen=True)
-class Mark:
+class TextDifference:
     """Where the texts differ: characters `before` to `before_end` became `after` to `after_end` (exclusive).
 
     `word` is the hotword that made the difference and `tier` the way it got in; both are empty for what changed with
@@ -36,7 +36,7 @@ class Trial:
 
     before: Transcript
     after: Transcript
-    marks: tuple[Mark, ...]
+    marks: tuple[TextDifference, ...]
     before_seconds: float
     after_seconds: float
 
@@ -52,7 +52,7 @@ def try_out(recognizer: Recognizer, audio: Audio, hotwords: HotwordList) -> Tria
     return Trial(before, after, tuple(_marks(before, after)), between - started, ended - between)
 
 
-def _marks(before: Transcript, after: Transcript) -> Iterator[Mark]:
+def _marks(before: Transcript, after: Transcript) -> Iterator[TextDifference]:
     """Put what differs together with the hotword that stands there."""
     placed = list(_placed(after))
     for code in Levenshtein.opcodes(before.text, after.text):
@@ -62,7 +62,7 @@ def _marks(before: Transcript, after: Transcript) -> Iterator[Mark]:
             ((word, tier) for start, end, word, tier in placed if start <= code.dest_end and code.dest_start <= end),
             ("", ""),
         )
-        yield Mark(code.src_start, code.src_end, code.dest_start, code.dest_end, word, tier)
+        yield TextDifference(code.src_start, code.src_end, code.dest_start, code.dest_end, word, tier)
 
 
 def _placed(transcript: Transcript) -> Iterator[tuple[int, int, str, str]]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.errors import DomainUnknown, FieldInvalid
-from app.hotwords.corrections import Corrections, Spoken
+from app.hotwords.corrections import Corrections, LabelledRecording
 from asr.lm.corpus import Source
 from asr.lm.job import JobSpec, write_job
 from bot import DomainMissing, load_domain
@@ -76,7 +76,7 @@ class SourceFile:
     weight: int
 
 
-def expand(sources: Sequence[AnySource], corrections: Sequence[Spoken]) -> list[SourceFile]:
+def expand(sources: Sequence[AnySource], corrections: Sequence[LabelledRecording]) -> list[SourceFile]:
     """Return the sources with the bot's domains and the corrections written out; raises DomainUnknown, FieldInvalid."""
     files = [file for source in sources for file in _files(source, corrections)]
     names: Counter[str] = Counter()
@@ -107,7 +107,7 @@ def write_files(folder: Path, files: Sequence[SourceFile], spec: Mapping[str, An
         raise
 
 
-def write_clips(folder: Path, corrections: Corrections, clips: Sequence[Spoken]) -> Path:
+def write_clips(folder: Path, corrections: Corrections, clips: Sequence[LabelledRecording]) -> Path:
     """Copy corrected recordings into a folder, for they may be deleted meanwhile; return their manifest.
 
     Those that are gone already are left out. Raises OSError, StoreUnavailable.
@@ -128,7 +128,7 @@ def write_clips(folder: Path, corrections: Corrections, clips: Sequence[Spoken])
     return manifest
 
 
-def _files(source: AnySource, corrections: Sequence[Spoken]) -> Iterator[SourceFile]:
+def _files(source: AnySource, corrections: Sequence[LabelledRecording]) -> Iterator[SourceFile]:
     match source:
         case TextSource():
             yield SourceFile(source.name, "text", source.text, source.weight)

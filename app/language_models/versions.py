@@ -27,7 +27,7 @@ OWN = 0  # the number of the model folder's own language model
 
 
 @dataclass(frozen=True)
-class Standing:
+class PublicationState:
     """What is published: the current version, the one before it (None where there is none), and all there are."""
 
     publication: int
@@ -56,7 +56,7 @@ class LanguageVersions:
         with guarded():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def standing(self) -> Standing:
+    def standing(self) -> PublicationState:
         """Return what is published."""
         with self._database.session() as session:
             last = _last(session)
@@ -67,7 +67,7 @@ class LanguageVersions:
                 previous = before.version if before else OWN
             elif last is not None and last.version != OWN:
                 previous = OWN
-        return Standing(
+        return PublicationState(
             (last.id or 0) if last else 0, last.version if last else OWN, previous, tuple(versions)
         )  # fmt: skip
 

@@ -9,13 +9,13 @@ from prometheus_client.registry import Collector
 
 from app.monitoring.durations import Durations
 from app.recognition.lanes import Lanes
-from app.recognition.live import Listening
+from app.recognition.live import LiveSessions
 
 
 class LiveCollector(Collector):
     """Reads lanes and sessions whenever metrics are read."""
 
-    def __init__(self, lanes: Lanes, listening: Listening) -> None:
+    def __init__(self, lanes: Lanes, listening: LiveSessions) -> None:
         """Watch `lanes` and `listening`."""
         self._lanes = lanes
         self._listening = listening
@@ -36,7 +36,9 @@ class LiveCollector(Collector):
         yield GaugeMetricFamily("tingshuo_live_sessions", "People listened to.", self._listening.active)
         yield CounterMetricFamily("tingshuo_live_refused", "Speakers sent away: no place.", self._listening.refused)
         yield _histogram(
-            "tingshuo_live_first_text_seconds", "From the first speech to its first text.", self._listening.first_draft
+            "tingshuo_live_first_text_seconds",
+            "From the first speech to its first text.",
+            self._listening.first_partial,
         )
         yield _histogram(
             "tingshuo_live_final_seconds", "From the audio that ended a stretch to its text.", self._listening.final

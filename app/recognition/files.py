@@ -47,7 +47,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Progress:
+class FileProgress:
     """The first `seconds` of a recording are done; `segments` are what is new."""
 
     seconds: float
@@ -122,7 +122,7 @@ class Transcriber:
             left.set()
             raise
 
-    async def hear(self, recording: Recording, options: Options) -> AsyncGenerator[Progress, None]:
+    async def hear(self, recording: Recording, options: Options) -> AsyncGenerator[FileProgress, None]:
         """Recognise a recording; who stops iterating (and closes the iterator) stops the work.
 
         Raises RecognitionFailed, ModelError, AudioUnreadable.
@@ -184,13 +184,13 @@ class _Piece:
         except Exception as error:  # noqa: BLE001 -- it is raised again, where the piece is waited for
             self._deliver(error)
 
-    async def updates(self) -> AsyncIterator[Progress]:
+    async def updates(self) -> AsyncIterator[FileProgress]:
         """Yield what is heard, as it comes; at the end the whole piece is done."""
         while (found := await self._queue.get()) is not None:
             if isinstance(found, Exception):
                 raise found
-            yield Progress(found.end, (found,))
-        yield Progress(self._end)
+            yield FileProgress(found.end, (found,))
+        yield FileProgress(self._end)
 
     def _segments(self) -> Iterator[Segment]:
         def heard(channel: int | None) -> Iterator[Segment]:

@@ -3,10 +3,10 @@
     LISTEN   where live audio has speech in it: a millisecond each, and everything else about a speaker waits for it
     FINAL    a stretch of live speech that has ended: somebody waits for its text
     UPLOAD   a recording that came whole
-    DRAFT    a guess at what is being said: worth something only while it is being said
+    PARTIAL    a guess at what is being said: worth something only while it is being said
 
 `workers` threads take any of them; one more takes LISTEN and FINAL only, so that these never wait for a recording
-of ten minutes. Drafts are the first to give way: their queue is short, what does not fit is dropped, and so is what
+of ten minutes. Partials are the first to give way: their queue is short, what does not fit is dropped, and so is what
 nobody wants any more when its turn comes.
 """
 
@@ -34,7 +34,7 @@ class Lane(IntEnum):
     LISTEN = 0
     FINAL = 1
     UPLOAD = 2
-    DRAFT = 3
+    PARTIAL = 3
 
 
 class Dropped(Exception):
@@ -53,7 +53,7 @@ class LaneState:
 
 
 @dataclass(order=True)
-class _Job:
+class _Call:
     lane: Lane
     number: int
     call: Callable[[], Any]
@@ -68,16 +68,16 @@ class Lanes:
     def __init__(self, workers: int) -> None:
         """Start `workers` threads, and the one for what is urgent."""
         self.workers = workers
-        self._drafts = 2 * workers  # that may wait
+        self._partials = 2 * workers  # that may wait
         self._numbers = itertools.count()
-        self._jobs: list[_Job] = []
+        self._jobs: list[_Call] = []
         self._changed = threading.Condition()
         self._running = dict.fromkeys(Lane, 0)
         self._done = dict.fromkeys(Lane, 0)
         self._dropped = dict.fromkeys(Lane, 0)
         self._closed = False
         for index in range(workers):
-            self._start(f"inference-{index}", Lane.DRAFT)
+            self._start(f"inference-{index}", Lane.PARTIAL)
         self._start("inference-urgent", Lane.FINAL)
 
     async def run(self, lane: Lane, call: Callable[[], T], *, wanted: Callable[[], bool] | None = None) -> T:
@@ -89,7 +89,7 @@ class Lanes:
             wanted: asked when the turn has come; when it says no, the work is dropped.
 
         Raises:
-            Dropped: too many drafts wait already, or nobody wanted this one any more.
+            Dropped: too many partials wait already, or nobody wanted this one any more.
             ShuttingDown: the app is about to stop.
         """
         return await asyncio.wrap_future(self.submit(lane, call, wanted=wanted))
@@ -100,11 +100,11 @@ class Lanes:
         with self._changed:
             if self._closed:
                 raise ShuttingDown("The server is about to stop; try again in a moment.", retry_after=10)
-            if lane is Lane.DRAFT and sum(job.lane is lane for job in self._jobs) >= self._drafts:
+            if lane is Lane.PARTIAL and sum(job.lane is lane for job in self._jobs) >= self._partials:
                 self._dropped[lane] += 1
-                future.set_exception(Dropped("Too many drafts wait already."))
+                future.set_exception(Dropped("Too many partials wait already."))
                 return future
-            heapq.heappush(self._jobs, _Job(lane, next(self._numbers), call, wanted, future, time.monotonic()))
+            heapq.heappush(self._jobs, _Call(lane, next(self._numbers), call, wanted, future, time.monotonic()))
             self._changed.notify_all()
         return future
 
@@ -147,7 +147,7 @@ class Lanes:
                 self._done[job.lane] += 1
             del job  # or its audio would be kept until the next one comes
 
-    def _next(self, least_urgent: Lane) -> _Job | None:
+    def _next(self, least_urgent: Lane) -> _Call | None:
         """Wait for the most urgent job that this thread may take; None when the pool is closed."""
         with self._changed:
             while not self._closed:

@@ -1,9 +1,9 @@
 """Listening to people while they speak: admission, and the way from a session's audio to its events.
 
-    hear(pcm) ── backlog ──► Session.accept ──┬─ ended ──► Session.final ──► Said
+    hear(pcm) ── backlog ──► Session.accept ──┬─ ended ──► Session.final ──► Final
                             (lane LISTEN)     │           (lane FINAL, in order)
-                                              └─ going on ► Session.draft ──► Draft
-                                                           (lane DRAFT, one at a time, dropped when late)
+                                              └─ going on ► Session.partial ──► Partial
+                                                           (lane PARTIAL, one at a time, dropped when late)
 
 Everything between is bounded: who sends faster than is recognised waits in `hear`, and so does the network behind.
 """
@@ -11,17 +11,17 @@ Everything between is bounded: who sends faster than is recognised waits in `hea
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 
 from app.errors import SessionsFull, SessionTooLong
 from app.monitoring.durations import Durations
 from app.recognition.lanes import Dropped, Lane, Lanes
 from asr import Segment
-from asr.streaming import Draft, Session, SessionOptions, State, Stretch
+from asr.streaming import Partial, Session, SessionOptions, SpeechSegment, State
 
 BACKLOG_SECONDS = 2.0  # of audio that may wait to be listened to
 WAITING_FINALS = 4
@@ -30,17 +30,17 @@ RETRY_AFTER = 5  # seconds; most utterances are over by then
 
 
 @dataclass(frozen=True)
-class Began:
+class SpeechStarted:
     """Somebody has begun to speak, `start` seconds into the session."""
 
     start: float
 
 
 @dataclass(frozen=True)
-class Said:
+class Final:
     """A stretch of speech has ended; `segment` is None when it was only noise."""
 
-    stretch: Stretch
+    stretch: SpeechSegment
     segment: Segment | None
 
 
@@ -49,20 +49,20 @@ class Quiet:
     """Nobody has said anything for as long as the session's options ask to be told."""
 
 
-Event = Began | Draft | Said | Quiet
+Event = SpeechStarted | Partial | Final | Quiet
 
 
 OpenSession = Callable[[SessionOptions], Session]
 
 
-class Listening:
+class LiveSessions:
     """All that are being listened to in one app."""
 
     def __init__(self, open_session: OpenSession, lanes: Lanes, *, max_sessions: int, max_seconds: float) -> None:
         """Share `lanes` between at most `max_sessions` speakers, each for at most `max_seconds` of audio."""
         self.active = 0
         self.refused = 0
-        self.first_draft = Durations()  # from the arrival of the first speech to the first text
+        self.first_partial = Durations()  # from the arrival of the first speech to the first text
         self.final = Durations()  # from the arrival of the audio that ended a stretch to its text
         self._open_session = open_session
         self._lanes = lanes
@@ -79,14 +79,14 @@ class Listening:
             )
 
     @asynccontextmanager
-    async def listen(self, options: SessionOptions, *, drafts: bool = True) -> AsyncIterator[Listener]:
+    async def listen(self, options: SessionOptions, *, partials: bool = True) -> AsyncIterator[LiveSession]:
         """Listen to one speaker; when the context ends, whatever is not done by then is left.
 
         Raises SessionsFull, SampleRateUnsupported, ModelError.
         """
         with self._place():
             session = self._open_session(options)
-            listener = Listener(session, self._lanes, self, drafts=drafts, max_seconds=self._max_seconds)
+            listener = LiveSession(session, self._lanes, self, partials=partials, max_seconds=self._max_seconds)
             try:
                 yield listener
             finally:
@@ -102,26 +102,26 @@ class Listening:
             self.active -= 1
 
 
-class Listener:
+class LiveSession:
     """One speaker: `hear` takes the audio, `events` gives what was heard."""
 
     def __init__(
-        self, session: Session, lanes: Lanes, measured: Listening, *, drafts: bool, max_seconds: float
+        self, session: Session, lanes: Lanes, measured: LiveSessions, *, partials: bool, max_seconds: float
     ) -> None:
-        """Begin to listen; `Listening.listen` does it, within an event loop."""
+        """Begin to listen; `LiveSessions.listen` does it, within an event loop."""
         self.session = session
         self._lanes = lanes
         self._measured = measured
-        self._drafts = drafts
+        self._partials = partials
         self._max_bytes = int(max_seconds * session.options.sample_rate) * 2
         self._backlog_bytes = int(BACKLOG_SECONDS * session.options.sample_rate) * 2
         self._heard_bytes = 0
         self._backlog = bytearray()
         self._ended = False
         self._changed = asyncio.Condition()
-        self._finals: asyncio.Queue[tuple[Stretch, float] | None] = asyncio.Queue(WAITING_FINALS)
+        self._finals: asyncio.Queue[tuple[SpeechSegment, float] | None] = asyncio.Queue(WAITING_FINALS)
         self._events: asyncio.Queue[Event | Exception | None] = asyncio.Queue(WAITING_EVENTS)
-        self._drafting: asyncio.Task[None] | None = None
+        self._partial_running: asyncio.Task[None] | None = None
         self._began_at: float | None = None  # when the speech that goes on came in, until something was read in it
         self._quiet = False
         self._tasks = [asyncio.create_task(self._guarded(work)) for work in (self._listen, self._recognise)]
@@ -155,7 +155,7 @@ class Listener:
 
     async def close(self) -> None:
         """Stop, whatever is still to be done."""
-        tasks = [*self._tasks, *([self._drafting] if self._drafting else [])]
+        tasks = [*self._tasks, *([self._partial_running] if self._partial_running else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -178,50 +178,54 @@ class Listener:
                 self._changed.notify_all()
             arrived = time.monotonic()
             was = self.session.state
-            ended = await self._lanes.run(Lane.LISTEN, partial(self._accept, pcm, last))
+            ended = await self._lanes.run(Lane.LISTEN, functools.partial(self._accept, pcm, last))
             if was is State.WAITING and (ended or self.session.state is State.SPEAKING):
                 self._began_at = arrived
-                await self._events.put(Began(ended[0].start if ended else self.session.start or 0.0))
+                await self._events.put(SpeechStarted(ended[0].start if ended else self.session.start or 0.0))
             for stretch in ended:
                 await self._finals.put((stretch, arrived))
-            self._draft_if_due()
+            self._partial_if_due()
             if self.session.quiet and not self._quiet:
                 await self._events.put(Quiet())
             self._quiet = self.session.quiet
         await self._finals.put(None)
 
-    def _accept(self, pcm: bytes, last: bool) -> list[Stretch]:
+    def _accept(self, pcm: bytes, last: bool) -> list[SpeechSegment]:
         ended = self.session.accept(pcm)
         return ended + self.session.finish() if last else ended
 
-    def _draft_if_due(self) -> None:
-        if self._drafts and self.session.draft_due and (self._drafting is None or self._drafting.done()):
-            self._drafting = asyncio.create_task(self._guarded(self._draft))
+    def _partial_if_due(self) -> None:
+        if (
+            self._partials
+            and self.session.partial_due
+            and (self._partial_running is None or self._partial_running.done())
+        ):
+            self._partial_running = asyncio.create_task(self._guarded(self._run_partial))
 
-    async def _draft(self) -> None:
+    async def _run_partial(self) -> None:
         number = self.session.number
 
         def wanted() -> bool:
             return self.session.number == number and self.session.state is State.SPEAKING
 
         with suppress(Dropped, asyncio.QueueFull):
-            draft = await self._lanes.run(Lane.DRAFT, self.session.draft, wanted=wanted)
+            partial = await self._lanes.run(Lane.PARTIAL, self.session.partial, wanted=wanted)
             # By now its stretch may have ended: then the final is on its way, and a guess would only flicker.
-            if draft is not None and wanted():
+            if partial is not None and wanted():
                 self._read_something()
-                self._events.put_nowait(draft)
+                self._events.put_nowait(partial)
 
     async def _recognise(self) -> None:
         while (waiting := await self._finals.get()) is not None:
             stretch, arrived = waiting
-            segment = await self._lanes.run(Lane.FINAL, partial(self.session.final, stretch))
+            segment = await self._lanes.run(Lane.FINAL, functools.partial(self.session.final, stretch))
             self._measured.final.add(time.monotonic() - arrived)
             if segment is not None:
                 self._read_something()
-            await self._events.put(Said(stretch, segment))
+            await self._events.put(Final(stretch, segment))
         await self._events.put(None)
 
     def _read_something(self) -> None:
         if self._began_at is not None:
-            self._measured.first_draft.add(time.monotonic() - self._began_at)
+            self._measured.first_partial.add(time.monotonic() - self._began_at)
             self._began_at = None

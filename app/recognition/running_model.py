@@ -27,9 +27,9 @@ from asr.engines import EngineOptions
 from asr.engines.onnx.streaming import ChunkSize
 from asr.errors import AsrError, HubUnreachable, ModelError
 from asr.hotwords.list import EMPTY
-from asr.hub import AUTO, AUTO_MODEL, EMBEDDED, Hub, Progress, card_of, default_cache, fetch, locate
+from asr.hub import AUTO, AUTO_MODEL, EMBEDDED, DownloadProgress, Hub, card_of, default_cache, fetch, locate
 from asr.lm import NgramModel
-from asr.partials import StreamDrafts
+from asr.partials import StreamPartials
 from asr.recognizer import Recognizer as OfflineRecognizer
 from asr.text.finishing import open_finisher
 from asr.vad.fsmn import VoiceActivityStream
@@ -57,7 +57,7 @@ class RunningModel:
         self.name = EMBEDDED_NAME
         self.reason: Reason = "embedded"
         self.wanted = ""
-        self.progress: Progress | None = None
+        self.progress: DownloadProgress | None = None
         self.error: AsrError | None = None
         self.broken: ModelError | None = None
         self._settings = settings
@@ -127,9 +127,9 @@ class RunningModel:
         """Begin to find the speech of live audio."""
         return self._recognizer().stream(end_silence=end_silence)
 
-    def drafts(self, chunk: ChunkSize | None = None, *, punctuation: bool = True) -> StreamDrafts | None:
-        """Draft a stretch with the model that runs now."""
-        return self._recognizer().drafts(chunk, punctuation=punctuation)
+    def partials(self, chunk: ChunkSize | None = None, *, punctuation: bool = True) -> StreamPartials | None:
+        """Partial a stretch with the model that runs now."""
+        return self._recognizer().partials(chunk, punctuation=punctuation)
 
     def recognise(
         self,
@@ -236,7 +236,7 @@ class RunningModel:
     def _leave_marks(self, error: AsrError) -> None:
         log.warning("the embedded punctuation model runs", wanted=self._punctuation, code=error.code, reason=str(error))
 
-    def _go_on(self, progress: Progress) -> None:
+    def _go_on(self, progress: DownloadProgress) -> None:
         """Be told of a download that nobody watches."""
         if self._stop.is_set():
             raise _StoppedError
@@ -265,7 +265,7 @@ class _Report:
         self._stop = stop
         self._logged = time.monotonic()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: DownloadProgress) -> None:
         if self._stop.is_set():
             raise _StoppedError
         self._model.progress, self._model.reason = progress, "downloading"

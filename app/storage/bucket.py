@@ -43,7 +43,7 @@ class BucketRecordings(Recordings):
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
         """Have a copy of the recording on the disk."""
-        copy = self.draft(Path(name).suffix)
+        copy = self.temporary(Path(name).suffix)
         try:
             with _reaching():
                 self._files.get_file(self._key(name), str(copy))

@@ -9,7 +9,7 @@ from types import TracebackType
 from app.storage.database import guarded
 
 
-class Presence:
+class ProcessLock:
     """A lock on the data folder that every process shares; the system lets go of it when the process ends, however.
 
     Only who is alone may take what is unfinished there for the remains of a crash.
@@ -30,7 +30,7 @@ class Presence:
         """Let others in, now that what a crash left is cleared away."""
         fcntl.flock(self._file, fcntl.LOCK_SH)
 
-    def __enter__(self) -> Presence:
+    def __enter__(self) -> ProcessLock:
         """Return itself."""
         return self
 

@@ -81,7 +81,7 @@ class Recordings(ABC):
         known = _NAME.fullmatch(name)
         return int(known["size"]) if known else self._stat(name)
 
-    def sweep_drafts(self) -> None:
+    def sweep_unfinished(self) -> None:
         """Delete what a crash left half written; only where no other process may be writing."""
         for unfinished in self._folder.glob(f"*{_UNFINISHED}"):
             unfinished.unlink(missing_ok=True)
@@ -95,7 +95,7 @@ class Recordings(ABC):
 
     def add(self, source: BinaryIO, suffix: str) -> str:
         """Copy `source` to a new recording and return its name."""
-        unfinished = self.draft(suffix)
+        unfinished = self.temporary(suffix)
         try:
             with unfinished.open("xb") as target:
                 shutil.copyfileobj(source, target)
@@ -103,12 +103,12 @@ class Recordings(ABC):
         finally:
             unfinished.unlink(missing_ok=True)
 
-    def draft(self, suffix: str) -> Path:
+    def temporary(self, suffix: str) -> Path:
         """Return a path for a file that somebody else will write; `complete` makes a recording of it."""
         return self._folder / f"{secrets.token_hex(16)}{suffix}{_UNFINISHED}"
 
     def complete(self, unfinished: Path) -> str:
-        """Let a file that was written to a path from `draft` appear, now that it is whole; return its name."""
+        """Let a file that was written to a path from `temporary` appear, now that it is whole; return its name."""
         with unfinished.open("rb+") as written:
             digest = hashlib.file_digest(written, "sha256").hexdigest()
             size = written.seek(0, os.SEEK_END)

@@ -31,7 +31,7 @@ _RECORDING = "recording of this transcription"
 MAX_NAME = 200  # characters of a file's name that are kept
 
 
-class Jobs:
+class TranscriptionJobs:
     """The jobs of one app; safe to share between threads. Every method raises StoreUnavailable.
 
     A job of somebody else's is as unknown as one that never was: JobUnknown.
@@ -83,9 +83,9 @@ class Jobs:
                 path = held.enter_context(self._recordings.local(job.audio_name))
             yield path
 
-    def draft(self) -> Path:
+    def temporary(self) -> Path:
         """Return a path to decode a recording to; `decoded` takes it over, a crash sweeps it away."""
-        return self._recordings.draft(".wav")
+        return self._recordings.temporary(".wav")
 
     def decoded(self, job: TranscriptionJob, wav: Path, seconds: float, channels: int) -> TranscriptionJob:
         """Keep the decoded recording in the place of the file as it came; the job is running now."""

@@ -21,7 +21,7 @@ from app.errors import INTERNAL_ERROR, AppError, Detail
 from app.monitoring.logs import origin
 from app.recognition.files import Options, Transcriber
 from app.storage.tables import TranscriptionJob
-from app.transcriptions.jobs import Jobs
+from app.transcriptions.jobs import TranscriptionJobs
 from app.transcriptions.pauses import with_pauses
 from asr import Segment
 from asr.audio.recording import Recording
@@ -45,7 +45,7 @@ class Update:
 class Transcriptions:
     """All jobs of one app that are on their way."""
 
-    def __init__(self, jobs: Jobs, transcriber: Transcriber) -> None:
+    def __init__(self, jobs: TranscriptionJobs, transcriber: Transcriber) -> None:
         """Keep jobs in `jobs`, recognise them with `transcriber`."""
         self.jobs = jobs
         self._transcriber = transcriber
@@ -157,7 +157,7 @@ class Transcriptions:
         options = self.jobs.options(job)
         with ExitStack() as held:
             source = await asyncio.to_thread(held.enter_context, self.jobs.local(job))
-            target = self.jobs.draft()
+            target = self.jobs.temporary()
             held.callback(target.unlink, missing_ok=True)
             recording = await self._transcriber.decode(source, target, options)
             job = await asyncio.to_thread(self.jobs.decoded, job, target, recording.seconds, recording.channels)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asr.engines.engine import Engine, Heard
+from asr.engines.engine import Engine, EngineOutput
 from asr.engines.opening import Device, EngineKind, EngineOptions, open_engine
 from asr.engines.remote.connection import RemoteMode
 
-__all__ = ["Device", "Engine", "EngineKind", "EngineOptions", "Heard", "RemoteMode", "open_engine"]
+__all__ = ["Device", "Engine", "EngineKind", "EngineOptions", "EngineOutput", "RemoteMode", "open_engine"]

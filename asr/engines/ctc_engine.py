@@ -21,7 +21,7 @@ import numpy as np
 from asr.audio.frontend import Features, Samples
 from asr.decoding.ctc import collapse, greedy
 from asr.decoding.posteriors import Frames, log_softmax
-from asr.engines.engine import Heard
+from asr.engines.engine import EngineOutput
 from asr.engines.sherpa_engine import DESCRIPTION, described
 from asr.errors import RecognitionFailed
 from asr.hotwords.list import EMPTY, HotwordList
@@ -80,7 +80,7 @@ class CtcEngine:
         self._inputs = [node.name for node in inputs]
         self._outputs = [node.name for node in self._session.get_outputs()][:2]
 
-    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[EngineOutput]:
         """Recognise stretches of speech, as `Engine.listen` says; the hotwords have their say in decoding.
 
         Raises:
@@ -89,7 +89,7 @@ class CtcEngine:
         heard = []
         for segment in segments:
             frames = self._frames(segment)
-            heard.append(Heard(collapse(frames, [greedy(frames)]), frames=frames))
+            heard.append(EngineOutput(collapse(frames, [greedy(frames)]), frames=frames))
         return heard
 
     def _frames(self, samples: Samples) -> Frames:

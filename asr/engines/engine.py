@@ -12,7 +12,7 @@ from asr.hotwords.list import EMPTY, HotwordList
 
 
 @dataclass(frozen=True)
-class Heard:
+class EngineOutput:
     """What a model heard in one stretch of speech.
 
     `posteriors` are with the hotwords' bias where the model has a hotword encoder and was given words. `alone` then
@@ -48,7 +48,7 @@ class Engine(Protocol):
         """How much speech it wants at once to be at its fastest; 0 when one stretch after the other is as good."""
         ...
 
-    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[EngineOutput]:
         """Recognise stretches of speech.
 
         Args:

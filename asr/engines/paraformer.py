@@ -14,7 +14,7 @@ import numpy as np
 
 from asr.audio.frontend import Features, Samples, open_frontend
 from asr.decoding.posteriors import Array, Posteriors, fired_times, log_softmax, token_times
-from asr.engines.engine import Heard
+from asr.engines.engine import EngineOutput
 from asr.engines.network import Batch, Network
 from asr.errors import RecognitionFailed
 from asr.hotwords.list import EMPTY, HotwordList
@@ -63,7 +63,7 @@ class ParaformerEngine:
             raise folder.invalid(folder.path / "config.yaml", f"model_conf or frontend_conf: {error}") from error
         self._fire_seconds = frame / _UPSAMPLED
 
-    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[EngineOutput]:
         """Recognise stretches of speech, as `Engine.listen` says.
 
         Raises:
@@ -77,9 +77,9 @@ class ParaformerEngine:
         ]
         heard = self._run(features, seconds, hotwords)
         if not self._network.takes_hotwords or not hotwords:
-            return [Heard(posteriors) for posteriors in heard]
+            return [EngineOutput(posteriors) for posteriors in heard]
         alone = [partial(self._run_alone, frames, length) for frames, length in zip(features, seconds, strict=True)]
-        return [Heard(posteriors, without) for posteriors, without in zip(heard, alone, strict=True)]
+        return [EngineOutput(posteriors, without) for posteriors, without in zip(heard, alone, strict=True)]
 
     def _run_alone(self, features: Features, seconds: float) -> Posteriors:
         return self._run([features], [seconds], EMPTY)[0]

@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from asr.audio.frontend import Samples
-from asr.engines.engine import Heard
+from asr.engines.engine import EngineOutput
 from asr.engines.open_vocabulary import UNITS, UNRATED, SpokenText, posteriors_of, spread, words_of
 from asr.engines.optional import import_optional
 from asr.errors import RecognitionFailed
@@ -86,7 +86,7 @@ class SherpaEngine:
         _probe(folder, family, arguments)
         self._recognizer = getattr(sherpa.OfflineRecognizer, f"from_{family}")(**arguments)
 
-    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[EngineOutput]:
         """Recognise stretches of speech, as `Engine.listen` says; raises RecognitionFailed."""
         streams: dict[int, Any] = {}
         for place, segment in enumerate(segments):
@@ -100,7 +100,9 @@ class SherpaEngine:
             raise RecognitionFailed("The acoustic model failed on this recording.", reason=str(error)) from error
         results = {place: stream.result for place, stream in streams.items()}
         return [
-            Heard(posteriors_of(_spoken(results[place], len(segment) / _SAMPLE_RATE) if place in results else ()))
+            EngineOutput(
+                posteriors_of(_spoken(results[place], len(segment) / _SAMPLE_RATE) if place in results else ())
+            )
             for place, segment in enumerate(segments)
         ]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from asr.decoding import ALL_TIERS, Tier
 from asr.evaluation.error_rate import Errors, count_errors, normalize
-from asr.evaluation.recognition import Utterance
+from asr.evaluation.recognition import ManifestUtterance
 from asr.hotwords.list import HotwordList
 from asr.recognizer import Recognizer
 from asr.transcript import Transcript
@@ -84,12 +84,12 @@ class HotwordResult:
 
 def evaluate_hotwords(
     recognizer: Recognizer,
-    utterances: Iterable[Utterance],
+    utterances: Iterable[ManifestUtterance],
     hotwords: HotwordList,
     *,
     name: str = "",
     tiers: frozenset[Tier] = ALL_TIERS,
-    report: Callable[[Utterance, Transcript, Transcript], None] = lambda utterance, plain, changed: None,
+    report: Callable[[ManifestUtterance, Transcript, Transcript], None] = lambda utterance, plain, changed: None,
 ) -> HotwordResult:
     """Recognise all utterances without and with a list, and count.
 

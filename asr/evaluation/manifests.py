@@ -54,7 +54,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ManifestFault:
     """What is wrong with one line."""
 
     place: Place
@@ -67,7 +67,7 @@ class Problem:
         return f"{self.place}: {self.detail}"
 
 
-def read_entries(source: Path, root: Path | None = None) -> Iterator[Entry | Problem]:
+def read_entries(source: Path, root: Path | None = None) -> Iterator[Entry | ManifestFault]:
     """Read a manifest of any known format, told by what it holds.
 
     Args:
@@ -76,7 +76,7 @@ def read_entries(source: Path, root: Path | None = None) -> Iterator[Entry | Pro
             scripts write paths as seen from where they ran, the current folder after that.
 
     Returns:
-        Entries in the order of the file, and a Problem for each line that cannot be read as one.
+        Entries in the order of the file, and a ManifestFault for each line that cannot be read as one.
 
     Raises:
         ManifestUnknown: it is none of these.
@@ -93,31 +93,31 @@ def read_entries(source: Path, root: Path | None = None) -> Iterator[Entry | Pro
     return _read_json_lines(source, root or source.parent)
 
 
-def _read_json_lines(path: Path, root: Path) -> Iterator[Entry | Problem]:
+def _read_json_lines(path: Path, root: Path) -> Iterator[Entry | ManifestFault]:
     for place, line in _lines(path):
-        if isinstance(line, Problem):
+        if isinstance(line, ManifestFault):
             yield line
             continue
         try:
             fields = json.loads(line)
         except ValueError as error:
-            yield Problem(place, "unreadable-line", f"not JSON: {error}")
+            yield ManifestFault(place, "unreadable-line", f"not JSON: {error}")
             continue
         yield _entry(place, fields, root)
 
 
-def _entry(place: Place, fields: Any, root: Path) -> Entry | Problem:
+def _entry(place: Place, fields: Any, root: Path) -> Entry | ManifestFault:
     if not isinstance(fields, dict):
-        return Problem(place, "unreadable-line", "not a JSON object")
+        return ManifestFault(place, "unreadable-line", "not a JSON object")
     audio, text = _first(fields, _AUDIO_FIELDS), _first(fields, _TEXT_FIELDS)
     for name, value, known in (("audio", audio, _AUDIO_FIELDS), ("text", text, _TEXT_FIELDS)):
         if not isinstance(value, str):
-            return Problem(place, "unreadable-line", f"no {name}: one of {', '.join(known)} should be a string")
+            return ManifestFault(place, "unreadable-line", f"no {name}: one of {', '.join(known)} should be a string")
     path = root / str(audio)
     try:
         offset, duration = (None if fields.get(key) is None else float(fields[key]) for key in ("offset", "duration"))
     except (TypeError, ValueError):
-        return Problem(place, "unreadable-line", "offset and duration should be seconds")
+        return ManifestFault(place, "unreadable-line", "offset and duration should be seconds")
     return Entry(
         place,
         str(_first(fields, _ID_FIELDS) or path.stem),
@@ -133,15 +133,15 @@ def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((fields[name] for name in names if fields.get(name) is not None), None)
 
 
-def _read_kaldi(folder: Path, root: Path | None) -> Iterator[Entry | Problem]:
+def _read_kaldi(folder: Path, root: Path | None) -> Iterator[Entry | ManifestFault]:
     for name in ("wav.scp", "text"):
         if not (folder / name).is_file():
             raise ManifestUnknown(f"{folder} is no Kaldi data folder: it has no {name}.")
     return _kaldi_entries(folder, root)
 
 
-def _kaldi_entries(folder: Path, root: Path | None) -> Iterator[Entry | Problem]:
-    problems: list[Problem] = []
+def _kaldi_entries(folder: Path, root: Path | None) -> Iterator[Entry | ManifestFault]:
+    problems: list[ManifestFault] = []
     recordings = _table(folder / "wav.scp", problems)
     segments = _table(folder / "segments", problems)
     speakers = {key: value for _, key, value in _table(folder / "utt2spk", problems)}
@@ -154,25 +154,27 @@ def _kaldi_entries(folder: Path, root: Path | None) -> Iterator[Entry | Problem]
         recording, offset, duration = key, None, None
         if segments:
             if key not in stretches:
-                yield Problem(place, "missing-audio", f"{key} is not in segments")
+                yield ManifestFault(place, "missing-audio", f"{key} is not in segments")
                 continue
             where, value = stretches[key]
             try:
                 recording, start, end = value.split()
                 offset, duration = float(start), float(end) - float(start)
             except ValueError:
-                yield Problem(where, "unreadable-line", "should be: UTTERANCE RECORDING START END")
+                yield ManifestFault(where, "unreadable-line", "should be: UTTERANCE RECORDING START END")
                 continue
         if recording not in paths:
-            yield Problem(place, "missing-audio", f"{recording} is not in wav.scp")
+            yield ManifestFault(place, "missing-audio", f"{recording} is not in wav.scp")
         elif paths[recording][1].endswith("|"):
-            yield Problem(paths[recording][0], "unreadable-line", "a command in place of a file; commands are not run")
+            yield ManifestFault(
+                paths[recording][0], "unreadable-line", "a command in place of a file; commands are not run"
+            )
         else:
             audio = _kaldi_path(folder, root, paths[recording][1])
             yield Entry(place, key, audio, text, speakers.get(key, ""), offset, duration)
     for place, key, _ in segments or recordings:
         if key not in spoken:
-            yield Problem(place, "missing-text", f"{key} is not in text")
+            yield ManifestFault(place, "missing-text", f"{key} is not in text")
 
 
 def _kaldi_path(folder: Path, root: Path | None, name: str) -> Path:
@@ -182,13 +184,13 @@ def _kaldi_path(folder: Path, root: Path | None, name: str) -> Path:
     return beside if beside.exists() or not Path(name).exists() else Path(name)
 
 
-def _table(path: Path, problems: list[Problem]) -> list[tuple[Place, str, str]]:
+def _table(path: Path, problems: list[ManifestFault]) -> list[tuple[Place, str, str]]:
     """Lines of KEY VALUE; none when the file is not there. Lines that cannot be read go to ``problems``."""
     if not path.is_file():
         return []
     rows = []
     for place, line in _lines(path):
-        if isinstance(line, Problem):
+        if isinstance(line, ManifestFault):
             problems.append(line)
         else:
             key, *value = line.split(maxsplit=1)
@@ -196,15 +198,15 @@ def _table(path: Path, problems: list[Problem]) -> list[tuple[Place, str, str]]:
     return rows
 
 
-def _lines(path: Path) -> Iterator[tuple[Place, str | Problem]]:
-    """Lines with something in them, stripped; a Problem in place of one that is not UTF-8."""
+def _lines(path: Path) -> Iterator[tuple[Place, str | ManifestFault]]:
+    """Lines with something in them, stripped; a ManifestFault in place of one that is not UTF-8."""
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
             place = Place(path, number)
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
             except UnicodeDecodeError:
-                yield place, Problem(place, "unreadable-line", "not UTF-8")
+                yield place, ManifestFault(place, "unreadable-line", "not UTF-8")
                 continue
             if line:
                 yield place, line

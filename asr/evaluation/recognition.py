@@ -23,7 +23,7 @@ from asr.audio.decoding import Audio, AudioLimits, decode_audio
 from asr.decoding import Tier
 from asr.errors import ModelError
 from asr.evaluation.error_rate import Confusions, Errors, count_errors, normalize, substitutions
-from asr.evaluation.manifests import Problem, read_entries
+from asr.evaluation.manifests import ManifestFault, read_entries
 from asr.hotwords.list import parse_strictly
 from asr.hub import EMBEDDED
 from asr.hub.terminal import wanted_model
@@ -34,7 +34,7 @@ _LIMITS = AudioLimits(max_bytes=2**30, max_seconds=4 * 3600.0, decode_timeout=60
 
 
 @dataclass(frozen=True)
-class Utterance:
+class ManifestUtterance:
     """One line of a manifest; `offset` and `duration`, in seconds, when it is a stretch of its file."""
 
     id: str
@@ -107,7 +107,7 @@ class _Tally:
         return Result(name, self.errors, self.audio_seconds, self.recognition_seconds)
 
 
-def read_manifest(path: Path, root: Path | None = None) -> Iterator[Utterance]:
+def read_manifest(path: Path, root: Path | None = None) -> Iterator[ManifestUtterance]:
     """Read a manifest line by line.
 
     Args:
@@ -119,17 +119,17 @@ def read_manifest(path: Path, root: Path | None = None) -> Iterator[Utterance]:
         ValueError: a line cannot be read; the error names file and line.
     """
     for entry in read_entries(path, root):
-        if isinstance(entry, Problem):
+        if isinstance(entry, ManifestFault):
             raise ValueError(str(entry))
-        yield Utterance(entry.id, entry.audio, entry.text, entry.speaker, entry.offset, entry.duration)
+        yield ManifestUtterance(entry.id, entry.audio, entry.text, entry.speaker, entry.offset, entry.duration)
 
 
 def evaluate(
     recognizer: Recognizer,
-    utterances: Iterable[Utterance],
+    utterances: Iterable[ManifestUtterance],
     *,
     name: str = "",
-    report: Callable[[Utterance, str, Errors], None] = lambda utterance, text, errors: None,
+    report: Callable[[ManifestUtterance, str, Errors], None] = lambda utterance, text, errors: None,
 ) -> Result:
     """Recognise all utterances, one after another, and count the errors.
 
@@ -189,7 +189,7 @@ def main(
         _hotword_main(recognizer, manifests, root, hotwords, frozenset(tiers or Tier), as_json, show_errors)
         return
 
-    def report(utterance: Utterance, text: str, errors: Errors) -> None:
+    def report(utterance: ManifestUtterance, text: str, errors: Errors) -> None:
         if show_errors and errors.cer:
             typer.echo(f"{utterance.id}\t{errors.cer:.1%}\n  {normalize(utterance.text)}\n  {text}", err=True)
 
@@ -224,7 +224,7 @@ def _hotword_main(
 
     words = parse_strictly(hotwords.read_text(encoding="utf-8"), vocabulary=recognizer.vocabulary)
 
-    def report(utterance: Utterance, plain: Transcript, changed: Transcript) -> None:
+    def report(utterance: ManifestUtterance, plain: Transcript, changed: Transcript) -> None:
         if show_errors and (changed.changes or normalize(changed.spoken) != normalize(utterance.text)):
             done = " ".join(f"{change.heard}→{change.word}({change.tier})" for change in changed.changes)
             typer.echo(

@@ -57,7 +57,7 @@ _WARNINGS = frozenset({Reason.UNKNOWN_CHARACTER, Reason.DUPLICATE})
 
 
 @dataclass(frozen=True)
-class Problem:
+class HotwordProblem:
     """One thing wrong with a list: at `line` and `column` (from 1; entry and 1 for what came as objects).
 
     `message` is an English sentence that says what to do. An entry with a `warning` is kept, one without is left out.
@@ -163,10 +163,10 @@ class Parsed:
     """What could be read, and everything that was wrong, in order of lines."""
 
     hotwords: HotwordList
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[HotwordProblem, ...] = ()
 
     @property
-    def errors(self) -> tuple[Problem, ...]:
+    def errors(self) -> tuple[HotwordProblem, ...]:
         """The problems for which an entry was left out."""
         return tuple(problem for problem in self.problems if not problem.warning)
 
@@ -182,10 +182,10 @@ def parse(value: object, *, vocabulary: Collection[str] | None = None) -> Parsed
         The list and its problems. No input raises.
     """
     found: list[tuple[Hotword, int, int]] = []
-    problems: list[Problem] = []
+    problems: list[HotwordProblem] = []
     for line, column, entry in _entries(value):
         if isinstance(entry, _Wrong):
-            problems.append(Problem(line, column + entry.offset, entry.reason, str(entry)))
+            problems.append(HotwordProblem(line, column + entry.offset, entry.reason, str(entry)))
         else:
             found.append((entry, line, column))
     kept: dict[str, Hotword] = {}
@@ -193,10 +193,12 @@ def parse(value: object, *, vocabulary: Collection[str] | None = None) -> Parsed
         known = kept.get(hotword.word)
         if known is None and len(kept) == MAX_WORDS:
             message = f"A list holds at most {MAX_WORDS} words; the rest, from “{hotword.word}” on, is left out."
-            problems.append(Problem(line, column, Reason.TOO_MANY, message))
+            problems.append(HotwordProblem(line, column, Reason.TOO_MANY, message))
             break
         if known:
-            problems.append(Problem(line, column, Reason.DUPLICATE, f"“{hotword.word}” is there twice; both are one."))
+            problems.append(
+                HotwordProblem(line, column, Reason.DUPLICATE, f"“{hotword.word}” is there twice; both are one.")
+            )
         problems += _unknown(hotword, line, column, vocabulary)
         kept[hotword.word] = known.merged_with(hotword) if known else hotword
     problems.sort(key=lambda problem: (problem.line, problem.column))
@@ -382,9 +384,9 @@ def _check_weight(weight: int) -> None:
         raise _Wrong(Reason.WEIGHT_OUT_OF_RANGE, f"{shown} is outside {MIN_WEIGHT} to {MAX_WEIGHT}.")
 
 
-def _unknown(hotword: Hotword, line: int, column: int, vocabulary: Collection[str] | None) -> Iterator[Problem]:
+def _unknown(hotword: Hotword, line: int, column: int, vocabulary: Collection[str] | None) -> Iterator[HotwordProblem]:
     for offset, character in enumerate(hotword.word if vocabulary is not None else ""):
         # Latin words are written in pieces, which only the decoder can tell.
         if vocabulary is not None and not character.isascii() and character not in vocabulary:
             message = f"The model cannot write “{character}” itself; “{hotword.word}” is found by its sound alone."
-            yield Problem(line, column + offset, Reason.UNKNOWN_CHARACTER, message)
+            yield HotwordProblem(line, column + offset, Reason.UNKNOWN_CHARACTER, message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr.hub.bundle import pack, unpack
-from asr.hub.cache import Progress, default_cache, fetch, locate, verify
+from asr.hub.cache import DownloadProgress, default_cache, fetch, locate, verify
 from asr.hub.modelscope import Hub
 from asr.hub.registry import AUTO, AUTO_MODEL, EMBEDDED, Card, card_of, registry
 
@@ -13,7 +13,7 @@ __all__ = [
     "EMBEDDED",
     "Card",
     "Hub",
-    "Progress",
+    "DownloadProgress",
     "card_of",
     "default_cache",
     "fetch",

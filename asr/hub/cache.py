@@ -27,7 +27,7 @@ _WEIGHTS = ("*.pt", "*.pb", "*.bin", "*.ckpt", "*.pth", "*.torchscript", "*.blad
 
 
 @dataclass(frozen=True)
-class Progress:
+class DownloadProgress:
     """How far a download is, in bytes, and which file is on its way."""
 
     done: int
@@ -66,7 +66,11 @@ def locate(name: str, cache: Path | None = None) -> Path | None:
 
 
 def fetch(
-    name: str, cache: Path | None = None, *, hub: Hub | None = None, report: Callable[[Progress], None] | None = None
+    name: str,
+    cache: Path | None = None,
+    *,
+    hub: Hub | None = None,
+    report: Callable[[DownloadProgress], None] | None = None,
 ) -> Path:
     """Return the folder of the model called `name`, downloaded when it is not on this disk.
 
@@ -162,7 +166,9 @@ def verify(folder: Path) -> list[str]:
     return wrong
 
 
-def _download(hub: Hub, card: Card, files: Sequence[HubFile], folder: Path, report: Callable[[Progress], None]) -> None:
+def _download(
+    hub: Hub, card: Card, files: Sequence[HubFile], folder: Path, report: Callable[[DownloadProgress], None]
+) -> None:
     total = sum(file.size for file in files)
     there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if shutil.disk_usage(folder).free < total - there:
@@ -176,7 +182,7 @@ def _download(hub: Hub, card: Card, files: Sequence[HubFile], folder: Path, repo
         def advance(count: int, name: str = file.path) -> None:
             nonlocal done
             done += count
-            report(Progress(done, total, name))
+            report(DownloadProgress(done, total, name))
 
         advance(0)
         hub.download(card.id, card.revision, file, target, advance)

@@ -11,7 +11,7 @@ import typer
 from tqdm import tqdm
 
 from asr.errors import HubError, HubUnreachable
-from asr.hub.cache import Progress, fetch
+from asr.hub.cache import DownloadProgress, fetch
 from asr.hub.modelscope import Hub
 from asr.hub.registry import AUTO, AUTO_MODEL, EMBEDDED, card_of
 
@@ -70,7 +70,7 @@ def wanted_punctuation(name: str) -> Path | None:
 def _bar(name: str) -> Iterator[Any]:
     bars: list[tqdm[Any]] = []  # none before the first byte: what is on the disk needs no bar
 
-    def show(progress: Progress) -> None:
+    def show(progress: DownloadProgress) -> None:
         if not bars:
             bars.append(
                 tqdm(total=progress.total, unit="B", unit_scale=True, unit_divisor=1024, desc=name, disable=None)

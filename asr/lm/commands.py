@@ -13,7 +13,7 @@ import typer
 from asr.errors import AsrError
 from asr.evaluation.manifests import ManifestUnknown
 from asr.lm.corpus import Source, SourceKind
-from asr.lm.job import JOB_FILE, STEPS, JobSpec, Progress, Step, Tolerance, model_file, read_check, write_job
+from asr.lm.job import JOB_FILE, STEPS, JobSpec, Step, StepProgress, Tolerance, model_file, read_check, write_job
 
 FAILED = 1
 
@@ -97,7 +97,7 @@ def _do(step: Step, folder: Path) -> None:
         raise _failure({"step": step, **_error(error)}) from error
 
 
-def _tell(progress: Progress) -> None:
+def _tell(progress: StepProgress) -> None:
     _print({"step": progress.step, "progress": round(progress.progress, 3), "message": progress.message})
 
 

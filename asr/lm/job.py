@@ -113,7 +113,7 @@ class JobSpec:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StepProgress:
     """How far a step is: 0 to 1, and what it does."""
 
     step: Step
@@ -121,7 +121,7 @@ class Progress:
     message: str
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[StepProgress], None]
 
 
 def write_job(folder: Path, spec: JobSpec) -> None:
@@ -141,7 +141,7 @@ def read_job(folder: Path) -> JobSpec:
 
 
 def step_command(step: Step, folder: Path) -> list[str]:
-    """Return the command of the process that does a step; its standard output is `Progress` as JSON lines."""
+    """Return the command of the process that does a step; its standard output is `StepProgress` as JSON lines."""
     return [sys.executable, "-m", "asr", "lm", step, str(folder)]
 
 
@@ -179,15 +179,15 @@ def read_check(folder: Path) -> dict[str, Any]:
 def making(folder: Path, step: Step) -> Iterator[Path]:
     """Give a step an empty folder to write into; it takes its place when the block ends without an error."""
     target = made_by(folder, step)
-    draft = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
+    unfinished = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
     try:
-        yield draft
-        _settle(draft)
-        draft.rename(target)
+        yield unfinished
+        _settle(unfinished)
+        unfinished.rename(target)
     except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
 
@@ -204,9 +204,9 @@ def _settle(folder: Path) -> None:
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    draft = path.with_name(f".{path.name}.partial")
-    draft.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
+    unfinished = path.with_name(f".{path.name}.partial")
+    unfinished.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

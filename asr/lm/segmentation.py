@@ -9,7 +9,7 @@ _SCRIPTS = re.compile(r"[a-z0-9']+|[^a-z0-9']+")
 _UNKNOWN = -12.0  # log-probability of a character that is no word
 
 
-class Segmenter:
+class WordCutter:
     """Cuts texts as `mandarin.words.cut` does, into the likeliest words; a Latin word stays whole. Immutable."""
 
     def __init__(self, known: Mapping[str, float], *, longest: int) -> None:

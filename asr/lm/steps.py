@@ -24,9 +24,9 @@ from asr.lm.job import (
     TRAINED,
     TRAINING,
     JobSpec,
-    Progress,
     Report,
     Step,
+    StepProgress,
     is_done,
     made_by,
     making,
@@ -37,7 +37,7 @@ from asr.lm.job import (
 from asr.lm.kenlm import count_ngrams
 from asr.lm.ngram import END
 from asr.lm.perplexity import best_share, judge
-from asr.lm.segmentation import Segmenter
+from asr.lm.segmentation import WordCutter
 from asr.recognizer import EMBEDDED, LANGUAGE_FILE, Recognizer, open_recognizer
 from asr.transcript import PLAIN
 
@@ -78,21 +78,21 @@ def run_step(step: Step, folder: Path, report: Report = lambda progress: None) -
         OSError: the disk is full, or a file cannot be read.
     """
     if is_done(folder, step):
-        report(Progress(step, 1.0, "done before"))
+        report(StepProgress(step, 1.0, "done before"))
         return
     spec = read_job(folder)
     {"prepare": _prepare, "train": _train, "check": _check}[step](folder, spec, report)
-    report(Progress(step, 1.0, "done"))
+    report(StepProgress(step, 1.0, "done"))
 
 
 def _prepare(folder: Path, spec: JobSpec, report: Report) -> None:
-    report(Progress("prepare", 0.0, "reading the sources"))
+    report(StepProgress("prepare", 0.0, "reading the sources"))
     corpus = read_sources(spec.sources, folder, spec.limits)
     training, held_out = corpus.split()
-    report(Progress("prepare", 0.9, f"{len(training)} sentences to learn from"))
-    with making(folder, "prepare") as draft:
-        write_counted(training, draft / TRAINING)
-        (draft / HELD_OUT).write_text("".join(f"{text}\n" for text in held_out), encoding="utf-8")
+    report(StepProgress("prepare", 0.9, f"{len(training)} sentences to learn from"))
+    with making(folder, "prepare") as unfinished:
+        write_counted(training, unfinished / TRAINING)
+        (unfinished / HELD_OUT).write_text("".join(f"{text}\n" for text in held_out), encoding="utf-8")
         figures = {
             "sources": [asdict(source) for source in corpus.sources],
             "sentences": sum(corpus.sentences.values()),
@@ -103,34 +103,34 @@ def _prepare(folder: Path, spec: JobSpec, report: Report) -> None:
             "problem_count": sum(corpus.reasons.values()),
             "problem_reasons": dict(corpus.reasons),
         }
-        write_figures(draft / REPORT, figures)
+        write_figures(unfinished / REPORT, figures)
 
 
 def _train(folder: Path, spec: JobSpec, report: Report) -> None:
     begin = time.monotonic()
-    report(Progress("train", 0.0, "opening the general model"))
+    report(StepProgress("train", 0.0, "opening the general model"))
     base_file = Path(spec.base) if spec.base else EMBEDDED / "language" / LANGUAGE_FILE
     general = open_language_model(base_file)
     segmenter = _segmenter(general)
     corpus = made_by(folder, "prepare")
-    with making(folder, "train") as draft:
+    with making(folder, "train") as unfinished:
         sentences = _Words(corpus / TRAINING, segmenter, report)
         prune = spec.prune or _suitable(_lines(corpus / TRAINING), spec.order)
-        arpa = draft / "field.arpa"
+        arpa = unfinished / "field.arpa"
         memory = f"{spec.limits.memory_mb // 3}M"
         count_ngrams(sentences, arpa, order=spec.order, prune=prune, memory=memory, timeout=float(spec.limits.seconds))
-        report(Progress("train", 0.5, "reading the n-grams"))
+        report(StepProgress("train", 0.5, "reading the n-grams"))
         field = read_arpa(arpa, keep=lambda word: word not in _NOT_WORDS)
         arpa.unlink()
-        report(Progress("train", 0.7, "mixing with the general model"))
+        report(StepProgress("train", 0.7, "mixing with the general model"))
         held_out = _cut_lines(corpus / HELD_OUT, segmenter)
         judged = [judge(model, held_out) for model in (general, field)]
         best = best_share(judged[0].scores, judged[1].scores)
         share = float(np.clip(best, LEAST_SHARE, most_share(_lines(corpus / TRAINING))))
         mixed = interpolate([general, field], [1.0 - share, share])
-        report(Progress("train", 0.9, f"writing the model, {share:.0%} of it the field's"))
-        save_language_model(mixed, draft / MODEL_FILE)
-        content = (draft / MODEL_FILE).read_bytes()
+        report(StepProgress("train", 0.9, f"writing the model, {share:.0%} of it the field's"))
+        save_language_model(mixed, unfinished / MODEL_FILE)
+        content = (unfinished / MODEL_FILE).read_bytes()
         figures = {
             "order": spec.order,
             "prune": list(prune),
@@ -143,12 +143,12 @@ def _train(folder: Path, spec: JobSpec, report: Report) -> None:
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-        write_figures(draft / TRAINED, figures)
+        write_figures(unfinished / TRAINED, figures)
 
 
 def _check(folder: Path, spec: JobSpec, report: Report) -> None:
     begin = time.monotonic()
-    report(Progress("check", 0.0, "opening both models"))
+    report(StepProgress("check", 0.0, "opening both models"))
     running = spec.running or spec.base
     before = open_language_model(Path(running) if running else EMBEDDED / "language" / LANGUAGE_FILE)
     after = open_language_model(model_file(folder))
@@ -180,8 +180,8 @@ def _check(folder: Path, spec: JobSpec, report: Report) -> None:
         "tolerance": asdict(spec.tolerance),
         "seconds": time.monotonic() - begin,
     }
-    with making(folder, "check") as draft:
-        write_figures(draft / CHECKED, figures)
+    with making(folder, "check") as unfinished:
+        write_figures(unfinished / CHECKED, figures)
 
 
 def _errors(spec: JobSpec, before: NgramModel, after: NgramModel, report: Report) -> tuple[Errors, Errors]:
@@ -194,7 +194,7 @@ def _errors(spec: JobSpec, before: NgramModel, after: NgramModel, report: Report
         raise LanguageTrainingFailed("The check set holds no recording.")
     totals = [Errors(), Errors()]
     for number, utterance in enumerate(utterances):
-        report(Progress("check", number / len(utterances), f"recording {number + 1} of {len(utterances)}"))
+        report(StepProgress("check", number / len(utterances), f"recording {number + 1} of {len(utterances)}"))
         transcripts = old.compare(utterance.decode(), new, formatting=PLAIN)
         for place, transcript in enumerate(transcripts):
             totals[place] += count_errors(utterance.text, transcript.spoken)
@@ -204,7 +204,7 @@ def _errors(spec: JobSpec, before: NgramModel, after: NgramModel, report: Report
 class _Words:
     """The sentences of a corpus as words, each as often as it counts; tells how far it is."""
 
-    def __init__(self, path: Path, segmenter: Segmenter, report: Report) -> None:
+    def __init__(self, path: Path, segmenter: WordCutter, report: Report) -> None:
         self._path = path
         self._segmenter = segmenter
         self._report = report
@@ -214,24 +214,24 @@ class _Words:
         total = _lines(self._path)
         for number, (text, count) in enumerate(read_counted(self._path)):
             if number % _TOLD_EVERY == 0:
-                self._report(Progress("train", 0.05 + 0.3 * number / total, f"sentence {number} of {total}"))
+                self._report(StepProgress("train", 0.05 + 0.3 * number / total, f"sentence {number} of {total}"))
             words = self._segmenter.cut(text)
             for _ in range(count):
                 yield words
             self.count += count
-        self._report(Progress("train", 0.35, "counting n-grams"))
+        self._report(StepProgress("train", 0.35, "counting n-grams"))
 
 
-def _segmenter(model: NgramModel) -> Segmenter:
+def _segmenter(model: NgramModel) -> WordCutter:
     scores = model.orders[0].scores.tolist()
-    return Segmenter(dict(zip(model.words, scores, strict=True)), longest=_LONGEST_WORD)
+    return WordCutter(dict(zip(model.words, scores, strict=True)), longest=_LONGEST_WORD)
 
 
 def _suitable(sentences: int, order: int) -> tuple[int, ...]:
     return (0, 0, *(1,) * (order - 2)) if sentences >= _LARGE else (0,) * order
 
 
-def _cut_lines(path: Path, segmenter: Segmenter) -> list[list[str]]:
+def _cut_lines(path: Path, segmenter: WordCutter) -> list[list[str]]:
     return [segmenter.cut(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 

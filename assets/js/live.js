@@ -35,7 +35,7 @@ export class LiveSpeech {
       this.wake?.();
     } else if (message.type === "done") this.end("done");
     else if (message.type === "error") this.end("lost");
-    else if (message.type === "draft") this.on.draft?.(message.text, message.stable);
+    else if (message.type === "partial") this.on.draft?.(message.text, message.stable);
     else this.on[message.type]?.();
   }
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.domains.domain import Domain
 from bot.errors import ActionFailed, ActionUnknown
 from bot.records.calls import Calls
-from bot.records.found import Found
+from bot.records.rows import FoundRow
 from bot.records.tables import CheckPlace, Records
 from bot.rules.decision import ActionCall
 
@@ -42,7 +42,7 @@ class ActionRunner:
         except SQLAlchemyError:
             _log.warning("the tables of %s are not there yet", self._domain.name, exc_info=True)
 
-    def run(self, call: ActionCall, now: datetime) -> list[Found]:
+    def run(self, call: ActionCall, now: datetime) -> list[FoundRow]:
         """Run the action and return what it found; raises ActionFailed, and then nothing was written."""
         try:
             return self._look_up(call, now) if call.slot else self._act(call, now)
@@ -50,7 +50,7 @@ class ActionRunner:
             what = call.action or f"look-up of {call.slot}"
             raise ActionFailed(f"The {what} did not reach the database; try again.", action=call.action) from error
 
-    def _look_up(self, call: ActionCall, now: datetime) -> list[Found]:
+    def _look_up(self, call: ActionCall, now: datetime) -> list[FoundRow]:
         slot = self._domain.slots[call.slot]
         match = {name: call.values[name] for name in slot.match if name in call.values}
         if slot.schedule:
@@ -65,7 +65,7 @@ class ActionRunner:
         schedule = self._domain.slots[slot].schedule
         return lambda connection: self._records.schedules.check(connection, call.values[slot], schedule)
 
-    def _act(self, call: ActionCall, now: datetime) -> list[Found]:
+    def _act(self, call: ActionCall, now: datetime) -> list[FoundRow]:
         action = self._domain.actions[call.action]
         if action.do == "call":
             return self._calls.run(action, call)

@@ -16,7 +16,7 @@ import httpx
 from bot.connectors.exchange import Exchange
 from bot.domains.parts import Action
 from bot.errors import ActionFailed, BackendFailed
-from bot.records.found import Found
+from bot.records.rows import FoundRow
 from bot.rules.decision import ActionCall
 
 _PAUSE = 0.2  # seconds before the first repetition, doubled before each further one
@@ -41,7 +41,7 @@ class Calls:
             if action.do == "call"
         }
 
-    def run(self, action: Action, call: ActionCall) -> list[Found]:
+    def run(self, action: Action, call: ActionCall) -> list[FoundRow]:
         """Post what was collected; return what the action `returns`, of what was answered.
 
         Raises ActionFailed when the last try was answered with an error or not at all, or the first was refused.
@@ -52,7 +52,7 @@ class Calls:
                 self._sleep(_PAUSE * 2 ** (attempt - 1))
             try:
                 answered = self._exchanges[call.action].post("", body, {"Idempotency-Key": call.key})
-                return [Found("", _values(answered, action))]
+                return [FoundRow("", _values(answered, action))]
             except BackendFailed as error:
                 status = error.details.get("status")
                 refused = isinstance(status, int) and status < 500 and status not in (408, 425, 429)

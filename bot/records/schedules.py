@@ -15,7 +15,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Ta
 from bot.domains.domain import Domain
 from bot.domains.parts import Schedule
 from bot.errors import PlaceTaken
-from bot.records.found import Found
+from bot.records.rows import FoundRow
 
 TableOf = Callable[[str], Table]
 """Gives the table of a record, made when it is not there."""
@@ -43,7 +43,7 @@ class Schedules:
                     rows = [row.columns() for row in schedule.rows]
                     connection.execute(table.insert(), [{"note": "", **row} for row in rows])
 
-    def find(self, name: str, match: Mapping[str, str], now: datetime) -> list[Found]:
+    def find(self, name: str, match: Mapping[str, str], now: datetime) -> list[FoundRow]:
         """Return what is free on the day that `match` names and fits its other values.
 
         When nothing is, return what comes nearest, giving up the day and as few of the flexible slots as it takes.
@@ -64,14 +64,14 @@ class Schedules:
 
     def _nearest(
         self, connection: Connection, name: str, kept: Mapping[str, str], match: Mapping[str, str], now: datetime
-    ) -> list[Found]:
+    ) -> list[FoundRow]:
         """Return what has the values in `kept` on any day, that which comes nearest to `match` first."""
         schedule = self._domain.schedules[name]
         booked, wanted = self._table_of(schedule.booked), date.fromisoformat(match[schedule.date])
         days = (now.date() + timedelta(days=number) for number in range(schedule.ahead))
         found = [one for day in days for one in self._free(connection, name, booked, day, kept, now)]
 
-        def unlike(one: Found) -> tuple[int, bool, int]:
+        def unlike(one: FoundRow) -> tuple[int, bool, int]:
             off = (date.fromisoformat(one.values[schedule.date]) - wanted).days
             return abs(off), off < 0, sum(one.values[slot] != value for slot, value in match.items())
 
@@ -91,7 +91,7 @@ class Schedules:
 
     def _free(
         self, connection: Connection, name: str, booked: Table, day: date, told: Mapping[str, str], now: datetime
-    ) -> Iterator[Found]:
+    ) -> Iterator[FoundRow]:
         schedule, table = self._domain.schedules[name], self._tables[name]
         if day < now.date():
             return
@@ -103,7 +103,7 @@ class Schedules:
             if left > 0 and not self._over(schedule, row, day, now):
                 values = {slot: str(row[slot]) for slot in schedule.slots}
                 shown = {"left": str(left), "note": row["note"] or ""}
-                yield Found(f"{row['id']}@{day}", {**values, schedule.date: day.isoformat(), **shown})
+                yield FoundRow(f"{row['id']}@{day}", {**values, schedule.date: day.isoformat(), **shown})
 
     def _booked(
         self, connection: Connection, schedule: Schedule, booked: Table, row: Mapping[Any, Any], day: str

@@ -29,7 +29,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateColumn
 
 from bot.domains.domain import Domain
-from bot.records.found import Found
+from bot.records.rows import FoundRow
 from bot.records.schedules import Schedules
 from bot.understanding.sounds import folded, syllables
 
@@ -95,7 +95,7 @@ class Records:
                 if not connection.execute(select(table.c.id).where(table.c.key == key)).first():
                     raise
 
-    def find(self, record: str, match: Mapping[str, str], now: datetime) -> list[Found]:
+    def find(self, record: str, match: Mapping[str, str], now: datetime) -> list[FoundRow]:
         """Return the rows with these values that are not cancelled and whose day is not over, oldest first."""
         table, day = self._table(record), self._days[record]
         query = table.select().where(table.c.cancelled_at.is_(None))
@@ -109,7 +109,7 @@ class Records:
         # Nobody can hear how a name is written: one that sounds the same is the same.
         names = {name: _sound(value) for name, value in match.items() if self._people[name]}
         same = [row for row in rows if all(_sound(row[name] or "") == sound for name, sound in names.items())]
-        return [Found(str(row["id"]), _read(row)) for row in same]
+        return [FoundRow(str(row["id"]), _read(row)) for row in same]
 
     def change(self, record: str, row: str, values: Mapping[str, str], check: CheckPlace | None = None) -> None:
         """Give a row new values."""

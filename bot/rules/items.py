@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domains.parts import Task
-from bot.rules.course import Course
+from bot.rules.context import TurnContext
 from bot.rules.decision import Decision
 from bot.rules.lists import find_entry, open_entry, reopen_entry, without_entry
 from bot.slots import Mention
@@ -14,13 +14,13 @@ from bot.state import Frame, Question
 _ENDINGS = ("finish", "deny", "pass")
 
 
-def remove_item(turn: Course) -> Decision | None:
+def remove_item(turn: TurnContext) -> Decision | None:
     """Take out the entry that is spoken of: by its place, by its values, or else the one said last."""
     found = _list_of(turn)
     if found is None:
         return None
     task, frame = found
-    heard = turn.heard
+    heard = turn.understanding
     if heard.top != "remove" and not (heard.place and heard.top == "cancel"):
         return None
     mentions = _of_list(turn, task)
@@ -39,13 +39,13 @@ def remove_item(turn: Course) -> Decision | None:
     return turn.advance()
 
 
-def correct_item(turn: Course) -> Decision | None:
+def correct_item(turn: TurnContext) -> Decision | None:
     """Take a finished entry back when something in it is to be changed; new values are then put into it as usual."""
     found = _list_of(turn)
     if found is None or not found[1].items:
         return None
     task, frame = found
-    heard = turn.heard
+    heard = turn.understanding
     mentions = _of_list(turn, task)
     named = [name for name in heard.labels if task.items and name in task.items.names]
     changing = heard.correcting or heard.wants("change") or heard.wants("deny")
@@ -65,15 +65,15 @@ def correct_item(turn: Course) -> Decision | None:
     return turn.ask(Question("slot", named[0]) if named else Question("change"))
 
 
-def end_items(turn: Course) -> Decision | None:
+def end_items(turn: TurnContext) -> Decision | None:
     """Close the list when the user says that there are no more entries, or, asked for more, simply no."""
     found = _list_of(turn)
-    if found is None or turn.heard.mentions:
+    if found is None or turn.understanding.mentions:
         return None
     task, frame = found
     question = turn.state.question
     asked_for_more = question is not None and question.kind == "more"
-    if turn.heard.top != "finish" and not (asked_for_more and any(map(turn.heard.wants, _ENDINGS))):
+    if turn.understanding.top != "finish" and not (asked_for_more and any(map(turn.understanding.wants, _ENDINGS))):
         return None
     turn.understood()
     if question is not None and question.kind == "slot" and task.offers(question.slot):
@@ -82,13 +82,13 @@ def end_items(turn: Course) -> Decision | None:
     return turn.advance()
 
 
-def _list_of(turn: Course) -> tuple[Task, Frame] | None:
+def _list_of(turn: TurnContext) -> tuple[Task, Frame] | None:
     """Return the task at hand and its frame when it fills a list."""
     frame = turn.frame
     task = turn.domain.tasks[frame.task] if frame else None
     return (task, frame) if frame and task and task.items else None
 
 
-def _of_list(turn: Course, task: Task) -> list[Mention]:
+def _of_list(turn: TurnContext, task: Task) -> list[Mention]:
     names = task.items.names if task.items else ()
-    return [mention for mention in turn.heard.mentions if mention.slot in names and mention.value]
+    return [mention for mention in turn.understanding.mentions if mention.slot in names and mention.value]

@@ -4,46 +4,46 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.rules.course import Course
+from bot.rules.context import TurnContext
 from bot.rules.decision import Decision
 from bot.rules.filling import Filling
 from bot.state import Frame, Question
 
 
-def answer_to_intent(turn: Course) -> Decision | None:
+def answer_to_intent(turn: TurnContext) -> Decision | None:
     """Settle whether the user wanted to stop."""
     question = turn.state.question
     if question is None or question.kind != "intent":
         return None
-    if turn.heard.wants("affirm") or turn.heard.wants("cancel"):
+    if turn.understanding.wants("affirm") or turn.understanding.wants("cancel"):
         return turn.drop()
     turn.state = replace(turn.state, question=Question("slot", question.slot) if question.slot else None)
-    if turn.heard.wants("deny"):
+    if turn.understanding.wants("deny"):
         turn.say("go_on")
         return turn.advance()
     return None
 
 
-def answer_to_heard(turn: Course) -> Decision | None:
+def answer_to_heard(turn: TurnContext) -> Decision | None:
     """Settle, one way or the other, a value that was put to the user for confirmation."""
     question, frame = turn.state.question, turn.frame
     if question is None or question.kind != "heard" or question.candidate is None or frame is None:
         return None
     slot, candidate = question.slot, question.candidate
-    others = [m for m in turn.heard.mentions if m.slot == slot and m.value != candidate.value and not m.negated]
-    denied = any(m.slot == slot and m.value == candidate.value and m.negated for m in turn.heard.mentions)
-    if denied or (turn.heard.wants("deny") and not turn.heard.wants("affirm")) or others:
+    others = [m for m in turn.understanding.mentions if m.slot == slot and m.value != candidate.value and not m.negated]
+    denied = any(m.slot == slot and m.value == candidate.value and m.negated for m in turn.understanding.mentions)
+    if denied or (turn.understanding.wants("deny") and not turn.understanding.wants("affirm")) or others:
         turn.frame = replace(frame, rejected=(*frame.rejected, (slot, candidate.value)))
         turn.state = replace(turn.state, question=Question("slot", slot))
-        if others or (turn.heard.mentions and not denied):
+        if others or (turn.understanding.mentions and not denied):
             return None
         turn.say("heard_wrong")
         return turn.ask(Question("slot", slot))
-    if turn.heard.wants("affirm") or turn.heard.mentions:
+    if turn.understanding.wants("affirm") or turn.understanding.mentions:
         settled = replace(frame, slots={**frame.slots, slot: replace(candidate, confidence=1.0)})
         turn.frame = settled
         turn.state = replace(turn.state, question=Question("slot", slot))
-        if not [m for m in turn.heard.mentions if m.slot != slot]:
+        if not [m for m in turn.understanding.mentions if m.slot != slot]:
             turn.acknowledge(Filling(frame=settled, filled=(slot,)))
             return turn.advance()
         return None
@@ -52,10 +52,10 @@ def answer_to_heard(turn: Course) -> Decision | None:
     return None
 
 
-def yes_or_no(turn: Course) -> Decision | None:
+def yes_or_no(turn: TurnContext) -> Decision | None:
     """Take a yes or no for an answer to the summary, or to nothing in particular."""
     frame, question = turn.frame, turn.state.question
-    answer = turn.heard.top
+    answer = turn.understanding.top
     if answer not in ("affirm", "deny"):
         return None
     turn.understood()
@@ -71,7 +71,7 @@ def yes_or_no(turn: Course) -> Decision | None:
     return turn.ask(Question("change")) if answer == "deny" and frame.slots else turn.resume()
 
 
-def _confirm(turn: Course, frame: Frame) -> Decision:
+def _confirm(turn: TurnContext, frame: Frame) -> Decision:
     checked = turn.without_what_is_over(frame)
     if checked != frame:
         turn.frame = checked

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.records.found import Found
-from bot.rules.course import Course
+from bot.records.rows import FoundRow
+from bot.rules.context import TurnContext
 from bot.rules.decision import Decision
 from bot.slots.record import LAST
 from bot.state import Frame, Option, Question, SlotValue
@@ -15,7 +15,7 @@ MOST = 9
 """So many records are listed; who has more can be read none of them."""
 
 
-def choose_record(turn: Course) -> Decision | None:
+def choose_record(turn: TurnContext) -> Decision | None:
     """Take the answer to a list of records."""
     question, frame = turn.state.question, turn.frame
     if question is None or frame is None or question.kind != "slot" or not frame.options:
@@ -33,7 +33,7 @@ def choose_record(turn: Course) -> Decision | None:
     return turn.ask(question)
 
 
-def offer(turn: Course, slot: str, found: Sequence[Found]) -> Decision:
+def offer(turn: TurnContext, slot: str, found: Sequence[FoundRow]) -> Decision:
     """Go on with what a look-up found: nothing, the only one, or several to choose from."""
     frame = turn.frame
     if frame is None:
@@ -60,23 +60,23 @@ def offer(turn: Course, slot: str, found: Sequence[Found]) -> Decision:
     return turn.ask(Question("slot", slot))
 
 
-def _told(turn: Course, frame: Frame, slot: str) -> dict[str, str]:
+def _told(turn: TurnContext, frame: Frame, slot: str) -> dict[str, str]:
     """Return what the user said of the record that is meant: 皮肤科的那个."""
     names = {*turn.domain.telling(frame.task), *turn.domain.slots[slot].fills}
     return {name: value for name, value in frame.values.items() if name in names}
 
 
-def told_by(turn: Course, frame: Frame) -> tuple[str, ...]:
+def told_by(turn: TurnContext, frame: Frame) -> tuple[str, ...]:
     """Return the slots that only tell which record is meant; once one was chosen, nothing but a correction does."""
     question = turn.state.question
-    correcting = turn.heard.correcting or (question is not None and question.kind in ("summary", "change"))
+    correcting = turn.understanding.correcting or (question is not None and question.kind in ("summary", "change"))
     if _chosen(turn, frame) and not correcting:
         return ()
-    unusable = {mention.slot for mention in turn.heard.mentions if mention.problem}
+    unusable = {mention.slot for mention in turn.understanding.mentions if mention.problem}
     return tuple(name for name in turn.domain.telling(frame.task) if name not in unusable)
 
 
-def choose_anew(turn: Course, frame: Frame, slot: str) -> Frame:
+def choose_anew(turn: TurnContext, frame: Frame, slot: str) -> Frame:
     """Return the frame without the record of `slot`, or that `slot` tells of, nor what is known of it."""
     telling = turn.domain.telling(frame.task)
     records = _chosen(turn, frame) if slot in telling else [slot]
@@ -86,11 +86,11 @@ def choose_anew(turn: Course, frame: Frame, slot: str) -> Frame:
     return replace(frame, options=())
 
 
-def _chosen(turn: Course, frame: Frame) -> list[str]:
+def _chosen(turn: TurnContext, frame: Frame) -> list[str]:
     return [name for name in frame.slots if turn.domain.slots[name].record]
 
 
-def _offer_places(turn: Course, frame: Frame, slot: str, found: Sequence[Found]) -> Decision:
+def _offer_places(turn: TurnContext, frame: Frame, slot: str, found: Sequence[FoundRow]) -> Decision:
     """Take the only free place, list several, or, when none is as wanted, those that come nearest."""
     model = turn.domain.slots[slot]
     shown = [turn.wording.place(model.schedule, one.values, turn.today) for one in found]
@@ -113,14 +113,16 @@ def _offer_places(turn: Course, frame: Frame, slot: str, found: Sequence[Found])
     return turn.ask(Question("slot", slot))
 
 
-def _left(turn: Course, frame: Frame, slot: str) -> list[Option] | None:
+def _left(turn: TurnContext, frame: Frame, slot: str) -> list[Option] | None:
     """Return the options that the answer leaves, None when it says nothing about them."""
     options = list(frame.options)
-    places = [mention.value for mention in turn.heard.mentions if mention.slot == slot]
+    places = [mention.value for mention in turn.understanding.mentions if mention.slot == slot]
     if places:
         index = len(options) - 1 if places[-1] == LAST else int(places[-1]) - 1
         return [options[index]] if 0 <= index < len(options) else []
-    telling = [mention for mention in turn.heard.mentions if mention.value and mention.slot in options[0].values]
+    telling = [
+        mention for mention in turn.understanding.mentions if mention.value and mention.slot in options[0].values
+    ]
     if not telling:
         return None
     return [
@@ -130,7 +132,7 @@ def _left(turn: Course, frame: Frame, slot: str) -> list[Option] | None:
     ]
 
 
-def _choose(turn: Course, frame: Frame, slot: str, option: Option) -> None:
+def _choose(turn: TurnContext, frame: Frame, slot: str, option: Option) -> None:
     chosen = {slot: SlotValue(option.id, option.shown)}
     for name in turn.domain.slots[slot].fills:
         known = frame.slots.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.rules.course import MAX_ASKED, Course
+from bot.rules.context import MAX_ASKED, TurnContext
 from bot.rules.decision import Decision
 from bot.rules.filling import fill
 from bot.slots import SURE
@@ -18,17 +18,17 @@ HAND_OFF_AFTER = 3
 """After so many turns in a row that were not understood, a human is named who can help."""
 
 
-def silence(turn: Course) -> Decision | None:
+def silence(turn: TurnContext) -> Decision | None:
     """Ask again when nothing was said."""
-    if not turn.heard.silent:
+    if not turn.understanding.silent:
         return None
     turn.say("silent")
     return turn.resume()
 
 
-def cancel(turn: Course) -> Decision | None:
+def cancel(turn: TurnContext) -> Decision | None:
     """Stop the task; what was heard with doubt is asked about first when there is something to lose."""
-    frame, heard = turn.frame, turn.heard
+    frame, heard = turn.frame, turn.understanding
     if heard.top == "cancel" and not heard.mentions:
         if frame is None:
             turn.say("nothing_to_cancel")
@@ -41,16 +41,16 @@ def cancel(turn: Course) -> Decision | None:
     return None
 
 
-def _about_cancelling(turn: Course) -> Question:
+def _about_cancelling(turn: TurnContext) -> Question:
     """Return the question whether to cancel; it keeps the slot it interrupts, which may be answered instead."""
     question = turn.state.question
     return Question("intent", slot=question.slot if question else "", intent="cancel")
 
 
-def repeat(turn: Course) -> Decision | None:
+def repeat(turn: TurnContext) -> Decision | None:
     """Say the last thing again, and after so many times how else to go on."""
     state = turn.state
-    if turn.heard.top != "repeat" or not state.last_texts:
+    if turn.understanding.top != "repeat" or not state.last_texts:
         return None
     turn.understood()
     if state.question is not None and state.asked >= MAX_ASKED:
@@ -60,22 +60,22 @@ def repeat(turn: Course) -> Decision | None:
     return Decision(turn.state, state.last_texts, buttons)
 
 
-def begin_two(turn: Course) -> Decision | None:
+def begin_two(turn: TurnContext) -> Decision | None:
     """Begin two tasks that were wanted in one sentence, the first on top; what was said for the other is kept."""
-    tasks = [turn.domain.task_of(intent) for intent in turn.heard.wanted]
+    tasks = [turn.domain.task_of(intent) for intent in turn.understanding.wanted]
     if turn.frame is not None or len(tasks) < 2:
         return None
     first, second = turn.domain.tasks[tasks[0]], turn.domain.tasks[tasks[1]]
     own = [step.slot for step in second.slots if step.slot not in first.names]
-    turn.frame = fill(turn.open(tasks[1]), own, turn.heard, "").frame
+    turn.frame = fill(turn.open(tasks[1]), own, turn.understanding, "").frame
     turn.say("then_task", task=second.title)
     turn.open(tasks[0])
     return None
 
 
-def begin(turn: Course) -> Decision | None:
+def begin(turn: TurnContext) -> Decision | None:
     """Begin the task that the user wants."""
-    task = turn.domain.task_of(turn.heard.top)
+    task = turn.domain.task_of(turn.understanding.top)
     if not task:
         return None
     turn.understood()
@@ -85,21 +85,21 @@ def begin(turn: Course) -> Decision | None:
     return turn.advance()
 
 
-def digress(turn: Course) -> Decision | None:
+def digress(turn: TurnContext) -> Decision | None:
     """Begin another task in the midst of one; the first is taken up again afterwards. What was said with it counts."""
-    frame, task = turn.frame, turn.domain.task_of(turn.heard.top)
+    frame, task = turn.frame, turn.domain.task_of(turn.understanding.top)
     if frame is None or not task or len(turn.state.frames) >= DEEPEST:
         return None
     if any(open_frame.task == task for open_frame in turn.state.frames):
         return None
     turn.understood()
     turn.open(task)
-    return None if turn.heard.mentions else turn.advance()
+    return None if turn.understanding.mentions else turn.advance()
 
 
-def small_talk(turn: Course) -> Decision | None:
+def small_talk(turn: TurnContext) -> Decision | None:
     """Answer an intent that has a phrase for its answer, and come back to the question."""
-    intent = turn.domain.intents.get(turn.heard.top)
+    intent = turn.domain.intents.get(turn.understanding.top)
     if intent is None or not intent.reply:
         return None
     turn.understood()
@@ -109,7 +109,7 @@ def small_talk(turn: Course) -> Decision | None:
     return turn.resume()
 
 
-def fallback(turn: Course) -> Decision:
+def fallback(turn: TurnContext) -> Decision:
     """Say that nothing was understood, the second time with how the question can be answered."""
     turn.state = replace(turn.state, misunderstood=turn.state.misunderstood + 1)
     if turn.frame is None:
@@ -125,9 +125,9 @@ def fallback(turn: Course) -> Decision:
     return turn.resume()
 
 
-def _which_task(turn: Course) -> Decision | None:
+def _which_task(turn: TurnContext) -> Decision | None:
     """Ask which of the tasks was meant that the words come near to."""
-    near = [turn.domain.task_of(name) for name, confidence in turn.heard.intents if confidence >= POSSIBLE]
+    near = [turn.domain.task_of(name) for name, confidence in turn.understanding.intents if confidence >= POSSIBLE]
     tasks = [turn.domain.tasks[name] for name in dict.fromkeys(filter(None, near))][:2]
     if not tasks or turn.state.misunderstood > 1:
         return None
@@ -137,13 +137,13 @@ def _which_task(turn: Course) -> Decision | None:
     return replace(turn.end(), buttons=buttons)
 
 
-def _not_understood(turn: Course) -> Decision:
+def _not_understood(turn: TurnContext) -> Decision:
     turn.say("fallback_idle")
     _hand_off(turn)
     return turn.end()
 
 
-def _hand_off(turn: Course) -> None:
+def _hand_off(turn: TurnContext) -> None:
     """Name the human help there is, after two stages that came to nothing."""
     if turn.state.misunderstood >= HAND_OFF_AFTER:
         turn.say("hand_off")

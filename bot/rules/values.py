@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from bot.domains.parts import ListOf, Task
-from bot.rules.course import Course, missing_in_entry
+from bot.rules.context import TurnContext, missing_in_entry
 from bot.rules.decision import Decision
 from bot.rules.filling import Filling, fill
 from bot.rules.lists import entries_said, lacks, open_entry, values_of
@@ -23,9 +23,9 @@ _PASSES = ("deny", "pass", "finish", "unknown_answer")
 _WITH_A_DAY = frozenset({"date_past", "date_far"})
 
 
-def take_values(turn: Course) -> Decision | None:
+def take_values(turn: TurnContext) -> Decision | None:
     """Fill what was said into the frame, opening one when the values belong to a task."""
-    if not turn.heard.mentions:
+    if not turn.understanding.mentions:
         return None
     frame = turn.frame
     if frame is None:
@@ -37,7 +37,7 @@ def take_values(turn: Course) -> Decision | None:
     asked = question.slot if question and question.kind == "slot" else ""
     task = turn.domain.tasks[frame.task]
     telling = told_by(turn, frame)
-    filling = fill(frame, [*(step.slot for step in task.slots), *telling], turn.heard, asked)
+    filling = fill(frame, [*(step.slot for step in task.slots), *telling], turn.understanding, asked)
     if task.items:
         filling = _fill_list(turn, task, task.items, filling, asked)
     if filling.untouched:
@@ -61,9 +61,9 @@ def take_values(turn: Course) -> Decision | None:
     return turn.advance()
 
 
-def _fill_list(turn: Course, task: Task, items: ListOf, filling: Filling, asked: str) -> Filling:
+def _fill_list(turn: TurnContext, task: Task, items: ListOf, filling: Filling, asked: str) -> Filling:
     """Put the entries that were said into the task's list; the last one stays open for what it still needs."""
-    heard, names = turn.heard, items.names
+    heard, names = turn.understanding, items.names
     mentions = [mention for mention in heard.mentions if mention.slot in names]
     one_entry = heard.correcting or filling.frame.at is not None or any(one.negated for one in mentions)
     groups = [mentions] if one_entry else entries_said(items, mentions)
@@ -92,13 +92,13 @@ def _without(filling: Filling, slots: Collection[str]) -> Filling:
     return replace(filling, filled=filled, changed=tuple(name for name in filling.changed if name not in slots))
 
 
-def skip(turn: Course) -> Decision | None:
+def skip(turn: TurnContext) -> Decision | None:
     """Pass over a slot that was only offered."""
     frame, question = turn.frame, turn.state.question
-    if frame is None or question is None or question.kind != "slot" or turn.heard.mentions:
+    if frame is None or question is None or question.kind != "slot" or turn.understanding.mentions:
         return None
     offered = turn.domain.tasks[frame.task].offers(question.slot)
-    if not offered or question.slot in frame.slots or not any(map(turn.heard.wants, _PASSES)):
+    if not offered or question.slot in frame.slots or not any(map(turn.understanding.wants, _PASSES)):
         return None
     turn.frame = replace(frame, skipped=(*frame.skipped, question.slot))
     turn.understood()
@@ -106,29 +106,31 @@ def skip(turn: Course) -> Decision | None:
     return turn.advance()
 
 
-def change(turn: Course) -> Decision | None:
+def change(turn: TurnContext) -> Decision | None:
     """Ask anew for the slot that the user names, or which one it is."""
     frame, question = turn.frame, turn.state.question
     if frame is None:
         return None
     telling = told_by(turn, frame)
-    slots = [name for name in turn.heard.labels if name in {*turn.domain.tasks[frame.task].names, *telling}]
-    changing = turn.heard.wants("change") or turn.heard.wants("deny")
-    names_one = question is not None and question.kind in ("change", "summary") and not turn.heard.wants("affirm")
+    slots = [name for name in turn.understanding.labels if name in {*turn.domain.tasks[frame.task].names, *telling}]
+    changing = turn.understanding.wants("change") or turn.understanding.wants("deny")
+    names_one = (
+        question is not None and question.kind in ("change", "summary") and not turn.understanding.wants("affirm")
+    )
     if slots and (changing or names_one):
         turn.understood()
         if slots[0] in telling or turn.domain.slots[slots[0]].type == "record":
             turn.frame = choose_anew(turn, frame, slots[0])
             return turn.advance()
         return turn.ask(Question("slot", slots[0]))
-    if turn.heard.top == "change":
+    if turn.understanding.top == "change":
         return turn.ask(Question("change")) if frame.slots else turn.resume()
     return None
 
 
-def _task_of_values(turn: Course) -> str:
+def _task_of_values(turn: TurnContext) -> str:
     """Return the task that values said out of the blue belong to, "" for none."""
-    domain, heard = turn.domain, turn.heard
+    domain, heard = turn.domain, turn.understanding
     opened = (domain.slots[m.slot].opens for m in heard.mentions if not m.negated)
     task = domain.task_of(heard.top) or next(filter(None, opened), "")
     if task or heard.top or heard.coverage < MOSTLY_VALUES:
@@ -137,7 +139,7 @@ def _task_of_values(turn: Course) -> str:
     return next((name for name, model in domain.tasks.items() if slots <= set(model.names)), "")
 
 
-def _without_other_records(turn: Course, filling: Filling) -> Frame:
+def _without_other_records(turn: TurnContext, filling: Filling) -> Frame:
     """Return the frame without a record that was found by a value which has changed since.
 
     What it brought with it and nobody asked for goes, too: another half day may have another doctor.
@@ -158,7 +160,7 @@ def _without_other_records(turn: Course, filling: Filling) -> Frame:
     return frame
 
 
-def _about(turn: Course, mention: Mention) -> Decision:
+def _about(turn: TurnContext, mention: Mention) -> Decision:
     """Say why a value cannot be used, and ask for another."""
     details = dict(mention.details)
     if mention.problem in _WITH_A_DAY:
@@ -167,7 +169,7 @@ def _about(turn: Course, mention: Mention) -> Decision:
     return turn.ask(Question("slot", mention.slot), put=mention.problem not in _ASK_THEMSELVES)
 
 
-def _choose(turn: Course, filling: Filling) -> Decision:
+def _choose(turn: TurnContext, filling: Filling) -> Decision:
     slot, values = filling.ambiguous[0].slot, [m.value for m in filling.ambiguous]
     shown = [turn.wording.value(slot, value, turn.today) for value in values]
     turn.say("choose_one", values="、".join(shown))

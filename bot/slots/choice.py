@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.slots.mention import How, Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 
 _HINT_DISCOUNT = 0.1
@@ -50,7 +50,7 @@ class ChoiceReader:
         """All names, synonyms and hints."""
         return tuple(self._words)
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the values named; see SlotReader."""
         found = self._by_spelling(heard, asked=asked)
         rivals: list[Mention] = []
@@ -62,7 +62,7 @@ class ChoiceReader:
             picked = [mention for mention in picked if mention.how != "hint"]
         return picked
 
-    def _by_spelling(self, heard: Heard, *, asked: bool) -> list[Mention]:
+    def _by_spelling(self, heard: CleanText, *, asked: bool) -> list[Mention]:
         """Return the words that stand there; one of a single character counts only when it was asked for."""
         found = []
         for word in (word for first in dict.fromkeys(heard.text) for word in self._by_first.get(first, ())):
@@ -78,7 +78,7 @@ class ChoiceReader:
                 found.append(self._mention(heard, choice, match.span(), confidence, "spelled", len(match[0]), match[0]))
         return found
 
-    def _by_sound(self, heard: Heard, sounds: Sounds, *, asked: bool) -> tuple[list[Mention], list[Mention]]:
+    def _by_sound(self, heard: CleanText, sounds: Sounds, *, asked: bool) -> tuple[list[Mention], list[Mention]]:
         """Return what is near enough to be meant, and all that is near at all."""
         near, all_found = [], []
         for match in self._lexicon.find(sounds, min_score=0.7):
@@ -92,7 +92,14 @@ class ChoiceReader:
         return near, all_found
 
     def _mention(
-        self, heard: Heard, choice: Choice, span: tuple[int, int], confidence: float, how: How, gain: float, word: str
+        self,
+        heard: CleanText,
+        choice: Choice,
+        span: tuple[int, int],
+        confidence: float,
+        how: How,
+        gain: float,
+        word: str,
     ) -> Mention:
         start, end = span
         return Mention(

@@ -9,7 +9,7 @@ from functools import cache
 
 from bot.slots.mention import Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
 from bot.slots.number import to_number
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 
 _HOUR = r"(?:二十[一二三四]?|十[一二三四五六七八九]?|[零一二两三四五六七八九]|2[0-4]|1\d|\d)"
@@ -41,7 +41,7 @@ class TimeReader:
         self._slot = slot
         _lexicon()
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the times named; see SlotReader."""
         found = [self._mention(heard, match, match.span(), None) for match in _GRAMMAR.finditer(heard.text)]
         if sounds is not None and asked:
@@ -53,7 +53,11 @@ class TimeReader:
         return pick(found)
 
     def _mention(
-        self, heard: Heard, match: re.Match[str], span: tuple[int, int], by_sound: tuple[float, float] | None
+        self,
+        heard: CleanText,
+        match: re.Match[str],
+        span: tuple[int, int],
+        by_sound: tuple[float, float] | None,
     ) -> Mention:
         value = _normalised(match)
         confidence, gain = by_sound or (spelled_confidence(heard, *span), float(span[1] - span[0]))

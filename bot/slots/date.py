@@ -17,7 +17,7 @@ import cn2an
 
 from bot.slots.mention import Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
 from bot.slots.numerals import whole_number
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 
 _NUMBER = r"(?:[二三两]?十[一二三四五六七八九]?|[一二两三四五六七八九]|\d{1,2})"
@@ -177,7 +177,7 @@ class DateReader:
         self._within_days = within_days
         _lexicon()  # built now, not in somebody's first turn
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the days named; see SlotReader."""
         today = now.date()
         found = [
@@ -193,7 +193,9 @@ class DateReader:
                     found.append(self._mention(heard, placed, today, gain=gain, by_sound=sound_confidence(match)))
         return pick(found)
 
-    def _mention(self, heard: Heard, found: DateFound, today: date, *, gain: float, by_sound: float | None) -> Mention:
+    def _mention(
+        self, heard: CleanText, found: DateFound, today: date, *, gain: float, by_sound: float | None
+    ) -> Mention:
         problem = found.problem or (day_problem(found.day, today, self._within_days) if found.day else "")
         spelled = spelled_confidence(heard, found.start, found.end)
         said = heard.shown[found.start : found.end]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.slots.choice import Choice, ChoiceReader
 from bot.slots.mention import How, Mention, spelled_confidence
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 
 _HAN = r"[一-鿿]"
@@ -38,7 +38,7 @@ class PlaceReader:
         self._slot = slot
         self._listed = ChoiceReader(slot, listed)
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the places named; see SlotReader."""
         found = self._listed.read(heard, sounds, asked=asked, now=now)
         if found:
@@ -58,7 +58,7 @@ class YesNoReader:
         self._slot = slot
         self._own = ChoiceReader(slot, [Choice(v.value, v.synonyms, v.hints, v.patterns) for v in values])
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the answer; see SlotReader."""
         own = [mention for mention in self._own.read(heard, sounds, asked=asked, now=now) if len(mention.said) > 1]
         if own or not asked:
@@ -79,7 +79,7 @@ class TextReader:
         self._longest = longest
         self._usual = SoundLexicon(usual)
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the text; see SlotReader."""
         if not asked or heard.silent:
             return []
@@ -109,7 +109,7 @@ class CuedText:
         self._cue = re.compile("|".join(map(re.escape, cues)))
         self._sounds = SoundLexicon(cues)
 
-    def read(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, mentions: Sequence[Mention]) -> list[Mention]:
         """Return the text among the `mentions` that were found before it, without those that are a part of it."""
         if (start := self._behind_cue(heard, sounds)) is None:
             return list(mentions)
@@ -126,14 +126,14 @@ class CuedText:
         outside = [one for one in mentions if one.end <= start or one.start >= end]
         return sorted([*outside, text], key=lambda one: one.start)
 
-    def _behind_cue(self, heard: Heard, sounds: Sounds | None) -> int | None:
+    def _behind_cue(self, heard: CleanText, sounds: Sounds | None) -> int | None:
         if match := self._cue.search(heard.text):
             return match.end()
         alike = self._sounds.find(sounds, min_score=_SAME_CUE, most=1) if sounds else ()
         return next((match.end for match in alike), None)
 
     @staticmethod
-    def _step(heard: Heard, start: int, others: Sequence[Mention]) -> int:
+    def _step(heard: CleanText, start: int, others: Sequence[Mention]) -> int:
         """Return how many characters at `start` are no part of the text: a light word, or another slot's value."""
         if light := _LIGHT.match(heard.text, start):
             return len(light[0])
@@ -148,7 +148,7 @@ class PatternReader:
         self._slot = slot
         self._pattern = re.compile(pattern)
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the values; see SlotReader."""
         places = [index for index, character in enumerate(heard.text) if character not in " -"]
         tight = "".join(heard.text[index] for index in places)
@@ -164,7 +164,7 @@ class PatternReader:
         return []
 
 
-def _whole(slot: str, heard: Heard, span: tuple[int, int], how: How, confidence: float | None = None) -> Mention:
+def _whole(slot: str, heard: CleanText, span: tuple[int, int], how: How, confidence: float | None = None) -> Mention:
     """Return the mention whose value is what was said between two positions."""
     said = heard.shown[slice(*span)]
     return Mention(

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 from bot.slots.mention import Mention, pick, spelled_confidence
 from bot.slots.numerals import NUMERAL, WELL_FORMED, read_by_sound, whole_number
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import Sounds
 
 _NUMERAL = r"(?:\d{1,5}(?:\.\d{1,3})?|[零〇一二两三四五六七八九十百]{1,6}(?:点[零〇一二三四五六七八九]{1,3})?|半)"
@@ -35,7 +35,7 @@ class MeasureReader:
         sounded = dict.fromkeys(c for c in "".join((*self._factors, *_JOINTS)) if not c.isascii())
         self._sounded = "".join(sounded).replace("以", "")
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the sizes; see SlotReader."""
         found = self._find(heard, heard.text, asked=asked)
         if sounds is None:
@@ -50,7 +50,7 @@ class MeasureReader:
     def _has_unit(self, mention: Mention) -> bool:
         return any(unit in mention.said.lower() for unit in self._factors)
 
-    def _find_misheard(self, heard: Heard, text: str) -> list[Mention]:
+    def _find_misheard(self, heard: CleanText, text: str) -> list[Mention]:
         """Return the sizes whose unit is not whole, or that have a stray character in them."""
         found = []
         for match in self._misheard.finditer(text):
@@ -63,7 +63,7 @@ class MeasureReader:
                 found.append(replace(mention, gain=mention.gain - _DOUBT))
         return found
 
-    def _find(self, heard: Heard, text: str, *, asked: bool, confidence: float | None = None) -> list[Mention]:
+    def _find(self, heard: CleanText, text: str, *, asked: bool, confidence: float | None = None) -> list[Mention]:
         found = []
         pattern = self._pattern if confidence is None else self._sounded_pattern
         for match in pattern.finditer(text):
@@ -90,7 +90,7 @@ class MeasureReader:
         return joint.join(numbers) + self._unit
 
     def _mention(
-        self, heard: Heard, span: tuple[int, int], value: str, confidence: float, *, by_sound: bool
+        self, heard: CleanText, span: tuple[int, int], value: str, confidence: float, *, by_sound: bool
     ) -> Mention:
         return Mention(
             slot=self._slot,

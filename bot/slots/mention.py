@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from bot.domains.words import Words
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundMatch, Sounds
 
 How = Literal["spelled", "sound", "hint", "bare"]
@@ -45,12 +45,12 @@ class Mention:
 class SlotReader(Protocol):
     """Finds the values of one slot."""
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return all that may be meant; `sounds` is None for typed text, `asked` when the bot asked for this slot."""
         ...
 
 
-def spelled_confidence(heard: Heard, start: int, end: int) -> float:
+def spelled_confidence(heard: CleanText, start: int, end: int) -> float:
     """Return how sure a match by spelling is: 1.0 when typed; when spoken, a known word is good evidence itself."""
     return 0.7 + 0.3 * heard.sureness(start, end) if heard.spoken else 1.0
 
@@ -77,7 +77,7 @@ def sound_confidence(match: SoundMatch) -> float:
     return match.score - (0.05 if len(match.word) == 2 and not match.spelled else 0.0)
 
 
-def negate(heard: Heard, mentions: Iterable[Mention], negation: re.Pattern[str]) -> list[Mention]:
+def negate(heard: CleanText, mentions: Iterable[Mention], negation: re.Pattern[str]) -> list[Mention]:
     """Mark the mentions that directly follow a "not": 不要上午."""
     return [replace(one, negated=bool(negation.search(heard.text[: one.start]))) for one in mentions]
 

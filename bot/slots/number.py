@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.slots.mention import Mention, spelled_confidence
 from bot.slots.numerals import WELL_FORMED, read_by_sound, whole_number
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import Sounds, readings
 
 _NUMERAL = r"(?:\d{1,9}|[零〇一二两三四五六七八九十百千万俩仨]{1,12})"
@@ -35,7 +35,7 @@ class NumberReader:
         self._bare = re.compile(rf"(?P<number>{_NUMERAL})(?:{usual})*")
         self._units_by_sound = re.compile(rf"(?:{usual})*[吧啊呀的]?$")
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the numbers; see SlotReader. A number without its unit counts only when it was asked for."""
         found = list(self._with_unit.finditer(heard.text)) if self._with_unit else []
         if not found and asked:
@@ -60,7 +60,7 @@ class NumberReader:
             lambda match: match["number"] + units.get((readings(match["unit"]) or ("",))[0], match["unit"]), text
         )
 
-    def _by_sound(self, heard: Heard) -> list[Mention]:
+    def _by_sound(self, heard: CleanText) -> list[Mention]:
         """Take a short answer for the numeral it sounds like: 武个人 is 五个人."""
         said = self._units_by_sound.sub("", heard.text)
         if not 0 < len(said) <= _LONGEST_BY_SOUND:
@@ -69,7 +69,7 @@ class NumberReader:
         mention = self._mention(heard, "".join(digits), (0, len(said)), _BY_SOUND) if all(digits) else None
         return [mention] if mention else []
 
-    def _mention(self, heard: Heard, numeral: str, span: tuple[int, int], confidence: float) -> Mention | None:
+    def _mention(self, heard: CleanText, numeral: str, span: tuple[int, int], confidence: float) -> Mention | None:
         number = to_number(numeral)
         if number is None:
             return None

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.domains.words import Words
 from bot.slots.mention import Mention, spelled_confidence
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import Sounds, syllables
 
 _FREQUENT = 60
@@ -37,14 +37,14 @@ class PersonReader:
         self._spelled_out = words.spelled_out
         self._prefix_sounds = [(prefix, syllables(prefix)) for prefix in words.name_prefixes]
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the name, if any; see SlotReader. A bare answer is taken only when a name was asked for."""
         found = self._introduced(heard)
         if not found and asked:
             found = self._bare(heard)
         return [found] if found else []
 
-    def _introduced(self, heard: Heard) -> Mention | None:
+    def _introduced(self, heard: CleanText) -> Mention | None:
         surname_first = _SURNAME_FIRST.search(heard.text)
         if surname_first:
             family, given = surname_first["family"], surname_first["given"]
@@ -60,7 +60,7 @@ class PersonReader:
         start, end = match.span("name")
         return self._mention(heard, heard.shown[start:end].strip(), match.start(), end)
 
-    def _bare(self, heard: Heard) -> Mention | None:
+    def _bare(self, heard: CleanText) -> Mention | None:
         """Take the whole answer, without introduction and particles, for a name."""
         for piece in re.finditer(r"[^\s,,。.!!?？、;:]+(?: (?=[a-z])[a-z'-]+)*", heard.text):
             start, end = self._strip(heard, *piece.span())
@@ -75,7 +75,7 @@ class PersonReader:
                 return self._mention(heard, heard.shown[start:end], start, end, how="bare")
         return None
 
-    def _strip(self, heard: Heard, start: int, end: int) -> tuple[int, int]:
+    def _strip(self, heard: CleanText, start: int, end: int) -> tuple[int, int]:
         """Return the span without introduction and particles; when spoken, the introduction may be misspelled."""
         text = heard.text[start:end]
         for filler in list(_FILLERS.finditer(text)):
@@ -93,7 +93,7 @@ class PersonReader:
 
     def _mention(
         self,
-        heard: Heard,
+        heard: CleanText,
         name: str,
         start: int,
         end: int,

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from bot.slots.mention import Mention
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import Sounds, readings, syllable_distance
 
 LENGTH = 11
@@ -29,7 +29,7 @@ class PhoneReader:
         """Read for `slot`."""
         self._slot = slot
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the numbers named; see SlotReader. Digits are matched by sound only when a number was asked for."""
         least = _LEAST_ASKED if asked else _LEAST
         by_sound = asked and sounds is not None
@@ -41,7 +41,7 @@ class PhoneReader:
         ]
         return [self._mention(heard, start, end, digits) for start, end in runs]
 
-    def _mention(self, heard: Heard, start: int, end: int, digits: list[str]) -> Mention:
+    def _mention(self, heard: CleanText, start: int, end: int, digits: list[str]) -> Mention:
         number, exact = _trim(heard.text[start:end], digits[start:end])
         confidence = 1.0 if exact or not heard.spoken else 0.9
         problem = ""

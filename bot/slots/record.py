@@ -8,7 +8,7 @@ from functools import cache
 
 from bot.slots.mention import Mention, spelled_confidence
 from bot.slots.number import to_number
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 
 LAST = "last"
@@ -28,7 +28,7 @@ def _places_by_sound() -> SoundLexicon:
     return SoundLexicon([*(f"第{number}条" for number in numbers), "上一条", "最后一条", "刚才那条", "刚才那一条"])
 
 
-def find_place(heard: Heard, sounds: Sounds | None) -> tuple[str, tuple[int, int]]:
+def find_place(heard: CleanText, sounds: Sounds | None) -> tuple[str, tuple[int, int]]:
     """Return the entry of a list that is spoken of (its number from 1, or LAST; "" for none), and where it stands."""
     match = _ENTRY.search(heard.text)
     span = match.span() if match else (0, 0)
@@ -48,7 +48,7 @@ class RecordReader:
         """Read for `slot`."""
         self._slot = slot
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the place named; see SlotReader. Only an answer to the list is one."""
         match = _PLACE.search(heard.text) if asked else None
         if match is None:

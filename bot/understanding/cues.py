@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bot.slots import Mention
 from bot.slots.model import AFTER, Slot
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds, folded, syllables
 
 _NEAR_ENOUGH = 0.75  # one syllable of three may be lost
@@ -32,7 +32,7 @@ class Cues:
             name: {folded(syllables(word)[0]) for word in words if len(word) == 1} for name, words in before.items()
         }
 
-    def heard(self, heard: Heard, sounds: Sounds | None) -> dict[str, set[int]]:
+    def heard(self, heard: CleanText, sounds: Sounds | None) -> dict[str, set[int]]:
         """Return for each slot where the cues end that only sound like its own; {} for typed text."""
         places: dict[str, set[int]] = {}
         if sounds is None or not self._owners:
@@ -46,7 +46,7 @@ class Cues:
             places.setdefault(slot, set()).update(ends)
         return places
 
-    def stand_by(self, mention: Mention, heard: Heard, places: Mapping[str, set[int]]) -> bool:
+    def stand_by(self, mention: Mention, heard: CleanText, places: Mapping[str, set[int]]) -> bool:
         """Whether a cue of its slot stands beside a mention; `places` are those of `heard`."""
         if mention.slot not in self._patterns:
             return False

@@ -21,7 +21,7 @@ from bot.domains.parts import Intent
 from bot.slots import SURE, Mention
 from bot.slots.mention import believable
 from bot.understanding.classifier import NOTHING, Example, open_classifier
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds, folded, syllables
 
 CERTAIN = 0.6
@@ -71,7 +71,7 @@ class IntentMatcher:
         self._lexicon = SoundLexicon([word for word, _ in anywhere if len(word) > 1])
 
     def rank(
-        self, heard: Heard, sounds: Sounds | None, mentions: Iterable[Mention], *, guess: bool = True
+        self, heard: CleanText, sounds: Sounds | None, mentions: Iterable[Mention], *, guess: bool = True
     ) -> list[tuple[str, float]]:
         """Return the intents with their confidence (0 to 1), the likeliest first; unlikely ones are left out.
 
@@ -106,7 +106,7 @@ class IntentMatcher:
             yield from (Example(mark * times, NOTHING) for times in (1, 2))
             yield from (Example(value.value, NOTHING) for value in domain.slots[slot].values[:_BARE_VALUES])
 
-    def is_whole(self, heard: Heard) -> bool:
+    def is_whole(self, heard: CleanText) -> bool:
         """Whether the utterance is, to the letter, a keyword or an example of an intent."""
         return _PARTICLES.sub("", heard.text) in self._whole
 

@@ -17,8 +17,8 @@ from bot.slots.readers import BARE, open_reader
 from bot.slots.record import find_place
 from bot.turn import Utterance
 from bot.understanding.cues import Cues
-from bot.understanding.heard import Heard, listen
 from bot.understanding.intents import CERTAIN, POSSIBLE, IntentMatcher
+from bot.understanding.normalised import CleanText, normalise
 from bot.understanding.sounds import SoundLexicon, Sounds, sounds_of
 
 _LABEL_SCORE = 0.9
@@ -97,7 +97,7 @@ class Nlu:
 
     def understand(self, utterance: Utterance, asked: str, now: datetime) -> Understanding:
         """Read an utterance, given the slot that was `asked` for ("" for none) and the time (with its zone)."""
-        heard = listen(utterance)
+        heard = normalise(utterance)
         sounds = sounds_of(heard) if heard.spoken and self._phonetic else None
         mentions = self._mentions(heard, sounds, asked, now)
         if self._matcher.is_whole(heard):  # 是的 is a yes, whatever it may sound like besides
@@ -136,7 +136,7 @@ class Nlu:
             mentions += [replace(one, negated=False) for one in said.mentions if one.slot == slot][:1]
         return replace(Understanding.of_nothing(now), mentions=tuple(mentions), silent=False)
 
-    def _mentions(self, heard: Heard, sounds: Sounds | None, asked: str, now: datetime) -> list[Mention]:
+    def _mentions(self, heard: CleanText, sounds: Sounds | None, asked: str, now: datetime) -> list[Mention]:
         found: list[Mention] = []
         for name, reader in self._readers.items():
             if name not in self._bare:
@@ -153,7 +153,7 @@ class Nlu:
 
     def _with_bare_name(
         self,
-        heard: Heard,
+        heard: CleanText,
         sounds: Sounds | None,
         mentions: list[Mention],
         intents: Sequence[tuple[str, float]],
@@ -173,7 +173,7 @@ class Nlu:
         sure = [name for name in names if name.confidence >= _SURE_NAME or not mentions]
         return pick([*sure, *spelled]) if sure else mentions
 
-    def _answers_whole(self, heard: Heard, sounds: Sounds | None, asked: str, now: datetime) -> bool:
+    def _answers_whole(self, heard: CleanText, sounds: Sounds | None, asked: str, now: datetime) -> bool:
         """Tell whether all that was said is the name that was asked for: 李四 is like no intent that was learned."""
         if asked not in self._bare:
             return False
@@ -184,14 +184,16 @@ class Nlu:
     def _begins(self, intents: Sequence[tuple[str, float]]) -> bool:
         return any(name in self._beginnings and confidence >= CERTAIN for name, confidence in intents[:1])
 
-    def _wanted(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
+    def _wanted(self, heard: CleanText, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
         """Return the likeliest intents of the clauses that begin a task, each once; () when there are no two."""
         ends = [*(match.start() for match in CLAUSE.finditer(heard.text)), len(heard.text)]
         if len(ends) < 2 or len(self._beginnings) < 2:
             return ()
         found: list[str] = []
         for start, end in pairwise([0, *ends]):
-            part = listen(Utterance(heard.text[start:end].strip(_STOPS), "spoken" if sounds is not None else "typed"))
+            part = normalise(
+                Utterance(heard.text[start:end].strip(_STOPS), "spoken" if sounds is not None else "typed")
+            )
             ranked = self._matcher.rank(part, sounds_of(part) if sounds is not None else None, ())
             certain = [name for name, confidence in ranked[:1] if confidence >= CERTAIN]
             opened = [self._opens.get(one.slot, "") for one in mentions if start <= one.start < end]
@@ -199,7 +201,7 @@ class Nlu:
         several = tuple(dict.fromkeys(found))
         return several if len(several) > 1 else ()
 
-    def _named(self, heard: Heard, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
+    def _named(self, heard: CleanText, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
         text = _without(heard, mentions).text
         found: list[str] = []
         for label in sorted(self._labels, key=len, reverse=True):
@@ -217,13 +219,13 @@ def _others(domain: Domain, slot: str) -> frozenset[str]:
     return frozenset(name for task in domain.tasks.values() if slot in task.names for name in task.names) - {slot}
 
 
-def _coverage(heard: Heard, mentions: Sequence[Mention]) -> float:
+def _coverage(heard: CleanText, mentions: Sequence[Mention]) -> float:
     said = [index for index, character in enumerate(heard.text) if character.isalnum()]
     covered = [index for index in said if any(mention.start <= index < mention.end for mention in mentions)]
     return len(covered) / len(said) if said else 0.0
 
 
-def _without(heard: Heard, mentions: Sequence[Mention]) -> Heard:
+def _without(heard: CleanText, mentions: Sequence[Mention]) -> CleanText:
     """Return the utterance with the mentions' characters replaced by commas."""
     text, shown = heard.text, heard.shown
     for mention in mentions:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pypinyin import Style, lazy_pinyin, pinyin
 from pypinyin.contrib.tone_convert import to_finals, to_initials
 
-from bot.understanding.heard import Heard
+from bot.understanding.normalised import CleanText
 
 Costs = npt.NDArray[np.float32]
 
@@ -182,7 +182,7 @@ class Sounds:
     options: tuple[tuple[tuple[str, float], ...], ...]
 
 
-def sounds_of(heard: Heard) -> Sounds:
+def sounds_of(heard: CleanText) -> Sounds:
     """Return the sounds of an utterance: for each character its readings, and those of the recogniser's candidates."""
     positions = tuple(index for index, character in enumerate(heard.text) if character.isalnum())
     text = "".join(heard.text[index] for index in positions)

@@ -19,7 +19,7 @@ from app.factory import build
 from app.settings import Settings
 from app.storage.database import utc_now
 from app.storage.personal_data import PersonalData
-from app.storage.process_lock import Presence
+from app.storage.process_lock import ProcessLock
 from app.storage.store import Store
 from bot import DialogueState, Reply
 from tests.integration.client import Chat, InstantRecognizer, Serve, wav
@@ -155,7 +155,7 @@ def test_recordings_of_a_folder_move_into_the_bucket_and_a_backup_brings_them_ba
     conversation, recording = in_folder
     with pytest.raises(StoreUnavailable, match="app migrate"):
         Store.open(in_bucket.data_dir, audio_url=URL)
-    with Presence(in_bucket.data_dir):
+    with ProcessLock(in_bucket.data_dir):
         assert run(in_bucket, "migrate")[0] == 1, "another process is at work there"
     assert run(in_bucket, "migrate")[1].endswith("1 recordings moved\n")
     assert list((in_bucket.data_dir / "audio").iterdir()) == []

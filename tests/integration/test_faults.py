@@ -24,7 +24,7 @@ import pytest
 from app.errors import StoreUnavailable
 from app.factory import build
 from app.settings import Settings
-from app.storage.process_lock import Presence
+from app.storage.process_lock import ProcessLock
 from app.storage.store import Store
 from asr import Audio, HotwordList, Transcript
 from asr.hotwords.list import EMPTY
@@ -164,13 +164,13 @@ def test_what_another_process_works_on_is_not_taken_for_the_remains_of_a_crash(
 
 
 def test_only_the_first_in_a_folder_is_alone(tmp_path: Path) -> None:
-    with Presence(tmp_path) as first:
+    with ProcessLock(tmp_path) as first:
         assert first.alone
         first.settle()
-        with Presence(tmp_path) as second:
+        with ProcessLock(tmp_path) as second:
             assert not second.alone
             second.settle()
-    with Presence(tmp_path) as third:
+    with ProcessLock(tmp_path) as third:
         assert third.alone
 
 

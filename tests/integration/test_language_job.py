@@ -21,7 +21,7 @@ from asr.lm.corpus import Limits, Source
 from asr.lm.job import (
     STEPS,
     JobSpec,
-    Progress,
+    StepProgress,
     Tolerance,
     is_done,
     made_by,
@@ -65,7 +65,7 @@ def job(tmp_path: Path) -> Path:
 
 
 def test_the_steps_give_a_model_that_expects_the_field(job: Path) -> None:
-    told: list[Progress] = []
+    told: list[StepProgress] = []
     for step in STEPS:
         run_step(step, job, told.append)
     assert read_report(job)["unique"] == 25
@@ -97,7 +97,7 @@ def test_a_killed_step_leaves_nothing_and_runs_again(job: Path) -> None:
     class Killed(BaseException):
         pass
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: StepProgress) -> None:
         if progress.progress > 0.6:
             raise Killed
 

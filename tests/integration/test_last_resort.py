@@ -77,7 +77,7 @@ async def test_a_closing_app_takes_no_new_message_and_leaves_late_ones_for_the_n
     await conversation.hear(wav())
     with ThreadPoolExecutor(1) as waiter:
         await asyncio.get_running_loop().run_in_executor(waiter, recognizer.begun.acquire)
-    await conversations.carrier.close(0.1)
+    await conversations.queue.close(0.1)
     with pytest.raises(ShuttingDown):
         await conversation.read("你好")
     recognizer.gate.set()

@@ -104,12 +104,12 @@ def test_the_text_is_what_the_uploaded_recording_gives(live: Open, chat: Chat, p
 def test_drafts_grow_and_their_stable_part_stays(live: Open, pcm: bytes) -> None:
     socket = live()
     speak(socket, pcm[: len(pcm) // 3])
-    drafts = until(socket, "draft")
+    partials = until(socket, "partial")
     socket.send('{"type": "end"}')
-    drafts += until(socket, "done")
-    texts = [draft for draft in drafts if draft["type"] == "draft"]
+    partials += until(socket, "done")
+    texts = [partial for partial in partials if partial["type"] == "partial"]
     assert texts
-    assert all(0 <= draft["stable"] <= len(draft["text"]) for draft in texts)
+    assert all(0 <= partial["stable"] <= len(partial["text"]) for partial in texts)
 
 
 def test_hands_free_sends_each_utterance_and_goes_on_listening(live: Open, chat: Chat, pcm: bytes) -> None:
@@ -186,12 +186,12 @@ def test_the_place_is_free_again_when_the_speaker_is_gone(live: Open, app: FastA
     socket = live()
     speak(socket, pcm[:96_000])
     until(socket, "speech")
-    assert app.state.listening.active >= 1
+    assert app.state.live.active >= 1
     socket.socket.close()
     later = live(client_id="two")
     later.send('{"type": "end"}')
     until(later, "done")
-    assert app.state.listening.active <= 1
+    assert app.state.live.active <= 1
 
 
 @pytest.mark.parametrize(

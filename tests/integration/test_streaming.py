@@ -18,7 +18,7 @@ from asr.decoding.greedy import decode_greedily
 from asr.engines.onnx.streaming import StreamingParaformer
 from asr.errors import SampleRateUnsupported
 from asr.hotwords.list import parse_strictly
-from asr.streaming import Draft, Session, SessionOptions, State, Stretch
+from asr.streaming import Partial, Session, SessionOptions, SpeechSegment, State
 from asr.transcript import Segment, Token, join_texts
 
 
@@ -123,23 +123,23 @@ def test_speech_longer_than_a_segment_is_cut_at_the_same_pauses(recognizer: Reco
 
 def test_drafts_grow_towards_the_final_while_somebody_speaks(recognizer: Recognizer, speech: np.ndarray) -> None:
     session = Session(recognizer)
-    drafts: list[Draft] = []
-    finals: list[tuple[Stretch, Segment | None]] = []
+    partials: list[Partial] = []
+    finals: list[tuple[SpeechSegment, Segment | None]] = []
     for piece in chunks(pcm(speech), 3_200):
         finals += [(stretch, session.final(stretch)) for stretch in session.accept(piece)]
-        if session.draft_due and (draft := session.draft()):
-            drafts.append(draft)
+        if session.partial_due and (partial := session.partial()):
+            partials.append(partial)
     finals += [(stretch, session.final(stretch)) for stretch in session.finish()]
 
     for stretch, segment in finals:
         assert segment is not None
-        texts = [draft.text for draft in drafts if draft.number == stretch.number]
+        texts = [partial.text for partial in partials if partial.number == stretch.number]
         assert len(texts) > 2
         assert len(texts[0]) < len(texts[-1])
         assert texts[-1][:2] == segment.spoken[:2]
-    for before, after in pairwise(drafts):
+    for before, after in pairwise(partials):
         assert before.number != after.number or after.text[: after.stable] == before.text[: after.stable]
-    assert any(draft.stable for draft in drafts)
+    assert any(partial.stable for partial in partials)
 
 
 def test_what_cannot_be_taken_back_is_held_back(recognizer: Recognizer, speech: np.ndarray) -> None:
@@ -148,7 +148,7 @@ def test_what_cannot_be_taken_back_is_held_back(recognizer: Recognizer, speech: 
     for piece in chunks(pcm(speech), 3_200):
         for session in (at_once, later):
             session.accept(piece)
-        if at_once.draft_due and (soon := at_once.draft()) and (sure := later.draft()):
+        if at_once.partial_due and (soon := at_once.partial()) and (sure := later.partial()):
             assert sure.text == soon.text
             assert sure.stable == max(0, soon.stable - 2)
             stable.append(sure.stable)
@@ -187,9 +187,9 @@ def test_hotwords_count_in_drafts_and_finals(recognizer: Recognizer, speech: np.
     session = Session(recognizer, SessionOptions(hotwords=parse_strictly(f"{alike} 100")))
 
     ended = session.accept(pcm(speech[: len(speech) // 2]))
-    draft = session.draft()
+    partial = session.partial()
 
-    texts = [draft.text] if draft else [segment.spoken for one in ended if (segment := session.final(one))]
+    texts = [partial.text] if partial else [segment.spoken for one in ended if (segment := session.final(one))]
     assert texts == [alike]
 
 
@@ -198,30 +198,30 @@ def test_a_model_that_streams_hears_every_sample_of_a_draft_once(
 ) -> None:
     folder = tiny_model("streaming")
     engine = StreamingParaformer(folder)
-    session = Session(open_recognizer(folder), SessionOptions(draft_every=0.1))
-    last: dict[int, Draft] = {}
-    stretches: list[Stretch] = []
+    session = Session(open_recognizer(folder), SessionOptions(partial_every=0.1))
+    last: dict[int, Partial] = {}
+    stretches: list[SpeechSegment] = []
     for piece in chunks(pcm(speech), 3_200):
         stretches += session.accept(piece)
-        if session.draft_due and (draft := session.draft()):
-            before = last.get(draft.number)
-            assert draft.stable == len(draft.text)
-            assert before is None or draft.text.startswith(before.text)
-            last[draft.number] = draft
+        if session.partial_due and (partial := session.partial()):
+            before = last.get(partial.number)
+            assert partial.stable == len(partial.text)
+            assert before is None or partial.text.startswith(before.text)
+            last[partial.number] = partial
     stretches += session.finish()
 
     assert last
-    for number, draft in last.items():
+    for number, partial in last.items():
         (heard,) = engine.listen([stretches[number].samples])
         whole = join_texts(token.text for token in decode_greedily(heard.posteriors, engine.units))
         # Random weights often have two characters that are as likely: the last digit may decide.
-        same = sum(one == other for one, other in zip(whole, draft.text, strict=False))
-        assert same >= 0.8 * len(draft.text) > 0
+        same = sum(one == other for one, other in zip(whole, partial.text, strict=False))
+        assert same >= 0.8 * len(partial.text) > 0
 
 
 @pytest.fixture(scope="module")
 def two_models(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model for finals, and in it one for drafts and one for marks that are set meanwhile."""
+    """A folder with a model for finals, and in it one for partials and one for marks that are set meanwhile."""
     folder = tmp_path_factory.mktemp("two") / "model"
     folder.mkdir()
     for file in tiny_model("paraformer").iterdir():
@@ -234,12 +234,12 @@ def two_models(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempP
 @pytest.mark.parametrize("marked", [True, False], ids=["marks", "words alone"])
 def test_a_model_folder_may_hold_models_for_drafts(two_models: Path, speech: np.ndarray, marked: bool) -> None:
     recognizer = open_recognizer(two_models)
-    drafts = recognizer.drafts(punctuation=marked)
-    plain = open_recognizer(two_models / "streaming").drafts(punctuation=False)
-    assert drafts
+    partials = recognizer.partials(punctuation=marked)
+    plain = open_recognizer(two_models / "streaming").partials(punctuation=False)
+    assert partials
     assert plain
     pieces = [speech[begin : begin + 6_400] for begin in range(0, len(speech), 6_400)]
-    texts = [(drafts.accept(piece), plain.accept(piece)) for piece in pieces]
+    texts = [(partials.accept(piece), plain.accept(piece)) for piece in pieces]
 
     assert recognizer.model_name == "Paraformer"
     assert len(texts[-1][1]) > 10
@@ -251,7 +251,7 @@ def test_a_model_folder_may_hold_models_for_drafts(two_models: Path, speech: np.
 
 def test_drafts_stay_with_their_model_when_the_language_model_changes(two_models: Path) -> None:
     other = open_recognizer(two_models).with_language(None)
-    assert other.drafts() is not None
+    assert other.partials() is not None
 
 
 def test_an_odd_byte_at_the_end_is_noticed_and_left_out(recognizer: Recognizer, speech: np.ndarray) -> None:
@@ -268,7 +268,7 @@ def test_an_odd_byte_at_the_end_is_noticed_and_left_out(recognizer: Recognizer, 
 def test_silence_of_any_length_has_no_stretch(recognizer: Recognizer, data: bytes) -> None:
     session = Session(recognizer)
     assert session.accept(data) + session.finish() == []
-    assert session.draft() is None
+    assert session.partial() is None
 
 
 @pytest.mark.parametrize("rate", [7_999, 48_001, 0, -1])

@@ -14,7 +14,7 @@ from app.errors import AppError, FieldInvalid, RequestInvalid
 from asr import FORMATTED, PLAIN, Formatting, Segment
 from asr.engines.onnx.streaming import ChunkSize
 from asr.errors import AsrError
-from asr.hotwords.list import EMPTY, HotwordList, Problem, parse
+from asr.hotwords.list import EMPTY, HotwordList, HotwordProblem, parse
 from asr.streaming import HIGHEST_RATE, LOWEST_RATE
 from asr.transcript import join_texts
 
@@ -33,7 +33,7 @@ class Asked:
     wav_format: str = "pcm"
     sample_rate: int = 16_000
     hotwords: HotwordList = EMPTY
-    hotword_problems: tuple[Problem, ...] = field(default=(), compare=False)
+    hotword_problems: tuple[HotwordProblem, ...] = field(default=(), compare=False)
     itn: bool = True
     chunk: ChunkSize = field(default_factory=ChunkSize)
 

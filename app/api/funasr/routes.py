@@ -26,13 +26,13 @@ from starlette.websockets import WebSocketDisconnect
 from app.access.limits import Limits, asking
 from app.api.dependencies import Identified
 from app.api.funasr.messages import Asked, Command, acknowledgement, error_message, read_command, text_message
-from app.api.funasr.utterance import FileUtterance, StreamUtterance, Utterance
+from app.api.funasr.utterance import FileUtterance, StreamUtterance, UtteranceHandler
 from app.chat.conversation import Conversations
 from app.errors import AppError, AudioUnannounced, SessionTooLong, Unavailable
 from app.hotwords.errors import HotwordsPartlyRead
 from app.monitoring.logs import origin
 from app.recognition.files import Transcriber
-from app.recognition.live import Listening
+from app.recognition.live import LiveSessions
 from asr.errors import AsrError
 from asr.hotwords.list import HotwordList
 
@@ -59,7 +59,7 @@ async def funasr(websocket: WebSocket, person: Identified) -> None:
         # What the client sends goes on top of the list that holds wherever its owner is heard.
         return await run_in_threadpool(conversations.hotwords, person.id, request=asked)
 
-    connection = Connection(websocket, state.listening, state.transcriber, expect)
+    connection = Connection(websocket, state.live, state.transcriber, expect)
     try:
         await connection.serve()
     except WebSocketDisconnect:
@@ -71,7 +71,7 @@ async def funasr(websocket: WebSocket, person: Identified) -> None:
 class Connection:
     """One client."""
 
-    def __init__(self, websocket: WebSocket, listening: Listening, transcriber: Transcriber, expect: Expect) -> None:
+    def __init__(self, websocket: WebSocket, listening: LiveSessions, transcriber: Transcriber, expect: Expect) -> None:
         """Speak over an accepted `websocket`; `expect` gives the words to recognise with for those a client sent."""
         self._websocket = websocket
         self._expect = expect
@@ -79,7 +79,7 @@ class Connection:
         self._transcriber = transcriber
         self._limits: Limits = websocket.app.state.limits
         self._asked: Asked | None = None
-        self._utterance: Utterance | None = None
+        self._utterance: UtteranceHandler | None = None
         self._ahead: asyncio.Task[dict[str, Any]] | None = None
         self._sending = asyncio.Lock()
         self._failure = ""  # why the utterance was given up; what is left of its audio is passed over

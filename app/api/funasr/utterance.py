@@ -12,19 +12,19 @@ from typing import Any, BinaryIO, Protocol
 from app.api.funasr.messages import Asked, error_message, result_message, text_message
 from app.errors import HalfASample, UploadTooLarge
 from app.recognition.files import Options, Transcriber
-from app.recognition.live import Listener, Listening, Said
+from app.recognition.live import Final, LiveSession, LiveSessions
 from asr import Segment
-from asr.streaming import Draft, SessionOptions
+from asr.streaming import Partial, SessionOptions
 
 SendMessage = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Utterance(Protocol):
+class UtteranceHandler(Protocol):
     """What a connection does with an utterance."""
 
     asked: Asked
 
-    async def begin(self, listening: Listening, transcriber: Transcriber) -> None:
+    async def begin(self, listening: LiveSessions, transcriber: Transcriber) -> None:
         """Take a place among the speakers, or among the files; raises Busy."""
         ...
 
@@ -50,10 +50,10 @@ class StreamUtterance:
         self._send = send
         self._held = AsyncExitStack()
         self._results = Results(asked, send)
-        self._listener: Listener
+        self._listener: LiveSession
         self._sender: asyncio.Task[None]
 
-    async def begin(self, listening: Listening, transcriber: Transcriber) -> None:
+    async def begin(self, listening: LiveSessions, transcriber: Transcriber) -> None:
         """Take a place among the speakers; raises SessionsFull, ModelError."""
         asked = self.asked
         options = SessionOptions(
@@ -63,7 +63,7 @@ class StreamUtterance:
             chunk=asked.chunk,
             formatting=asked.formatting,
         )
-        context = listening.listen(options, drafts=asked.mode != "offline")
+        context = listening.listen(options, partials=asked.mode != "offline")
         self._listener = await self._held.enter_async_context(context)
         self._sender = asyncio.create_task(self._follow())
 
@@ -93,9 +93,9 @@ class StreamUtterance:
 
     async def _follow(self) -> None:
         async for event in self._listener.events():
-            if isinstance(event, Draft):
-                await self._results.draft(event)
-            elif isinstance(event, Said) and event.segment is not None:
+            if isinstance(event, Partial):
+                await self._results.partial(event)
+            elif isinstance(event, Final) and event.segment is not None:
                 await self._results.said(event.segment, event.stretch.number)
         if self._listener.session.ends_in_half_a_sample:
             error = HalfASample("The audio ended within a sample: 16-bit PCM has an even number of bytes.")
@@ -116,7 +116,7 @@ class FileUtterance:
         self._file: BinaryIO
         self._bytes = 0
 
-    async def begin(self, listening: Listening, transcriber: Transcriber) -> None:
+    async def begin(self, listening: LiveSessions, transcriber: Transcriber) -> None:
         """Take a place among the files; raises Busy."""
         self._transcriber = transcriber
         self._held.enter_context(transcriber.place())
@@ -156,7 +156,7 @@ class Results:
     - online: the text bit by bit, each message what is new;
     - 2pass: the same while somebody speaks, under 2pass-online, and each stretch anew under 2pass-offline.
 
-    Only what is stable in a draft is sent, for it cannot be taken back.
+    Only what is stable in a partial is sent, for it cannot be taken back.
     """
 
     def __init__(self, asked: Asked, send: SendMessage) -> None:
@@ -166,14 +166,14 @@ class Results:
         self._asked = asked
         self._send = send
         self._number = 0
-        self._sent = ""  # of the drafts of the stretch that goes on
+        self._sent = ""  # of the partials of the stretch that goes on
         self._segments: list[Segment] = []  # offline: all; else the one that may turn out to be the last
 
-    async def draft(self, draft: Draft) -> None:
-        """Send what is new and sure in a draft."""
-        if draft.number != self._number:
-            self._number, self._sent = draft.number, ""
-        sure = draft.text[: draft.stable]
+    async def partial(self, partial: Partial) -> None:
+        """Send what is new and sure in a partial."""
+        if partial.number != self._number:
+            self._number, self._sent = partial.number, ""
+        sure = partial.text[: partial.stable]
         if len(sure) > len(self._sent) and sure.startswith(self._sent):
             mode = "online" if self._asked.mode == "online" else "2pass-online"
             await self._send(text_message(self._asked, mode, sure[len(self._sent) :]))

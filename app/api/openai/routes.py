@@ -43,7 +43,7 @@ from app.api.uploads import save, sent_file
 from app.chat.conversation import Conversations
 from app.errors import INTERNAL_ERROR, AppError, FieldInvalid, ModelUnknown
 from app.monitoring.logs import origin
-from app.recognition.files import Options, Progress, Transcriber
+from app.recognition.files import FileProgress, Options, Transcriber
 from app.transcriptions.pauses import with_pauses
 from asr import HotwordList, Segment, Transcript
 from asr.errors import AsrError
@@ -153,7 +153,7 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _events(request: Request, heard: AsyncIterator[Progress], asked: _Asked) -> AsyncIterator[str]:
+async def _events(request: Request, heard: AsyncIterator[FileProgress], asked: _Asked) -> AsyncIterator[str]:
     segments: list[Segment] = []
     text = ""
     try:

@@ -18,7 +18,7 @@ GRANULARITIES = ("word", "segment")
 _LEAST_PROBABILITY = 1e-10  # a posterior may be zero, its logarithm may not
 
 
-class Problem(BaseModel):
+class OpenAIError(BaseModel):
     """What went wrong; `param` is the field that it went wrong with."""
 
     message: str
@@ -30,7 +30,7 @@ class Problem(BaseModel):
 class Refusal(BaseModel):
     """The body of every answer that is not a success."""
 
-    error: Problem
+    error: OpenAIError
 
 
 _TEXT = {"type": "string"}

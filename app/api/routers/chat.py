@@ -184,7 +184,7 @@ async def send_message(
     """
     conversation = await conversations.open(person.id, conversation_id)
     # Asked before the body is read, so that nobody uploads a recording only to be sent away.
-    conversations.carrier.check_admission()
+    conversations.queue.check_admission()
     async with sent_message(request, _settings(request)) as sent:
         say = (
             conversation.read(sent, client_id=client_id)

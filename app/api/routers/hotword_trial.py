@@ -91,7 +91,7 @@ _FORM: dict[str, Any] = {
 @router.post("/hotwords/try", responses=REFUSALS, openapi_extra=_FORM)
 async def try_list(request: Request, person: Identified, conversations: Chats) -> Tried:
     """Recognise a recording or a voice message without a list and with it; nothing is kept."""
-    conversations.carrier.check_admission()
+    conversations.queue.check_admission()
     settings: Settings = request.app.state.settings
     async with sent_form(request, settings, MAX_FIELD_BYTES) as form:
         hotwords = await run_in_threadpool(_hotwords, conversations, person.id, form)
@@ -102,7 +102,7 @@ async def try_list(request: Request, person: Identified, conversations: Chats) -
     def recognise() -> Trial:
         return try_out(conversations.recognizer, decode_audio(data, limits=limits), hotwords)
 
-    return Tried.of(await conversations.carrier.run(recognise), len(hotwords))
+    return Tried.of(await conversations.queue.run(recognise), len(hotwords))
 
 
 def _hotwords(conversations: Conversations, owner: str, form: FormData) -> HotwordList:

@@ -17,7 +17,7 @@ from app.api.uploads import bounded_route
 from app.chat.conversation import Conversations
 from app.errors import RequestInvalid
 from app.hotwords.lists import GLOBAL, LEXICON, MAX_LISTS, MAX_NAME, KeptList
-from asr.hotwords.list import MAX_WORDS, Hotword, Problem, Reason, parse, parse_strictly
+from asr.hotwords.list import MAX_WORDS, Hotword, HotwordProblem, Reason, parse, parse_strictly
 
 MAX_BODY_BYTES = 4 * 2**20
 MAX_PROBLEMS = 100  # told of one text
@@ -63,7 +63,7 @@ class Fault(BaseModel):
     warning: bool
 
     @classmethod
-    def of(cls, problem: Problem) -> Fault:
+    def of(cls, problem: HotwordProblem) -> Fault:
         """Return what a client gets to know of a problem."""
         return cls(
             line=problem.line,

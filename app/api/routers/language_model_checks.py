@@ -144,7 +144,7 @@ def remove_check_set(check_set_id: str, models: Models, person: Identified) -> N
 )
 async def try_version(request: Request, models: Models, person: Identified, conversations: Chats) -> Tried:
     """Recognise a recording with two versions; nothing is kept or switched."""
-    conversations.carrier.check_admission()
+    conversations.queue.check_admission()
     settings: Settings = request.app.state.settings
     model: RunningModel = request.app.state.model
     async with sent_form(request, settings, MAX_FIELD_BYTES) as form:
@@ -159,7 +159,7 @@ async def try_version(request: Request, models: Models, person: Identified, conv
         after = _heard(model, audio, second, _model(models, second))
         return Tried(before=before, after=after, marks=list(_marks(before.text, after.text)), seconds=audio.seconds)
 
-    return await conversations.carrier.run(recognise)
+    return await conversations.queue.run(recognise)
 
 
 def _model(models: LanguageModels, number: int) -> NgramModel | None:

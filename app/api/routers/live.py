@@ -8,7 +8,7 @@ The client sends JSON and, after `begin`, 16-bit little-endian mono PCM in binar
 and gets JSON:
 
     {"type": "speech"}                                  somebody has begun to speak
-    {"type": "draft", "text": …, "stable": n}           all that was said since the last message; the first n
+    {"type": "partial", "text": …, "stable": n}           all that was said since the last message; the first n
                                                         characters will not change before the end
     {"type": "message", "message": {…}, "until": s}     the message, and the bot's, as in the event stream; what was
                                                         said in the first s seconds is in a message, or was nothing
@@ -40,9 +40,9 @@ from app.chat.conversation import Conversation, Conversations
 from app.chat.spoken_message import Recording
 from app.errors import INTERNAL_ERROR, AppError, Detail, RequestInvalid
 from app.monitoring.logs import origin
-from app.recognition.live import Began, Listener, Listening, Quiet, Said
+from app.recognition.live import Final, LiveSession, LiveSessions, Quiet, SpeechStarted
 from asr.errors import AsrError
-from asr.streaming import HIGHEST_RATE, LOWEST_RATE, Draft, SessionOptions
+from asr.streaming import HIGHEST_RATE, LOWEST_RATE, Partial, SessionOptions
 
 IDLE_SECONDS = 30.0  # without audio, which a page sends several times a second
 QUIET_SECONDS = 60.0
@@ -87,13 +87,13 @@ async def live(websocket: WebSocket, conversation_id: str, person: Identified) -
         limits.check_audio(person.id, address)
         conversations: Conversations = state.conversations
         conversation = await conversations.open(person.id, conversation_id)
-        conversations.carrier.check_admission()
+        conversations.queue.check_admission()
         options = SessionOptions(
             sample_rate=begin.sample_rate,
             start_silence=QUIET_SECONDS if begin.hands_free else None,
             hotwords=await asyncio.to_thread(conversations.hotwords, person.id, conversation_id),
         )
-        listening: Listening = state.listening
+        listening: LiveSessions = state.live
         async with listening.listen(options) as listener:
             try:
                 longest = state.settings.max_record_seconds + 1.0  # the page lets go at the limit, give or take
@@ -114,7 +114,7 @@ class Speaker:
     """One press of the button, or one stretch of hands-free talk."""
 
     def __init__(
-        self, websocket: WebSocket, begin: Begin, conversation: Conversation, listener: Listener, longest: float
+        self, websocket: WebSocket, begin: Begin, conversation: Conversation, listener: LiveSession, longest: float
     ) -> None:
         """Take what is said over `websocket` into `conversation`, in messages of at most `longest` seconds."""
         self._websocket = websocket
@@ -155,14 +155,14 @@ class Speaker:
 
     async def _follow(self) -> None:
         async for event in self._listener.events():
-            if isinstance(event, Began):
+            if isinstance(event, SpeechStarted):
                 await self._send({"type": "speech"})
-            elif isinstance(event, Draft):
-                text, stable = self._recording.drafted(event)
-                await self._send({"type": "draft", "text": text, "stable": stable})
+            elif isinstance(event, Partial):
+                text, stable = self._recording.extended(event)
+                await self._send({"type": "partial", "text": text, "stable": stable})
             elif isinstance(event, Quiet):
                 await self._send({"type": "quiet"})
-            elif isinstance(event, Said):
+            elif isinstance(event, Final):
                 self._recording.said(event)
                 if self._begin.hands_free and self._recording.complete(event):
                     await self._say(f"{self._begin.client_id}-{self._number}")

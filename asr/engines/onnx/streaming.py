@@ -16,7 +16,7 @@ import numpy as np
 
 from asr.audio.frontend import Features, Samples, WavFrontend, open_frontend
 from asr.decoding.posteriors import Array, Posteriors, log_softmax
-from asr.engines.engine import Heard
+from asr.engines.engine import EngineOutput
 from asr.engines.onnx.graph import Graph
 from asr.errors import RecognitionFailed
 from asr.hotwords.list import EMPTY, HotwordList
@@ -100,9 +100,9 @@ class StreamingParaformer:
         """Begin to hear one utterance."""
         return ParaformerStream(self, chunk or ChunkSize())
 
-    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[EngineOutput]:
         """Recognise stretches of speech, as `Engine.listen` says; hotwords are for the other tiers."""
-        return [Heard(self._hear(segment)) for segment in segments]
+        return [EngineOutput(self._hear(segment)) for segment in segments]
 
     def _hear(self, samples: Samples) -> Posteriors:
         stream = self.stream()

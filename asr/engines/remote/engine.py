@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from asr.audio.frontend import Samples
-from asr.engines.engine import Heard
+from asr.engines.engine import EngineOutput
 from asr.engines.open_vocabulary import UNITS, SpokenText, posteriors_of, spread, words_of
 from asr.engines.remote.connection import (
     Connection,
@@ -52,7 +52,7 @@ class RemoteEngine:
         self._pool = ConnectionPool(options)
         self._senders = ThreadPoolExecutor(options.connections, thread_name_prefix="funasr-server")
 
-    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[EngineOutput]:
         """Recognise stretches of speech, as `Engine.listen` says; several are sent at the same time.
 
         Raises:
@@ -60,7 +60,7 @@ class RemoteEngine:
             RecognitionFailed: it answered that it failed, or in no known way.
         """
         jobs = [self._senders.submit(self._recognise, segment, hotwords) for segment in segments]
-        return [Heard(posteriors_of(job.result())) for job in jobs]
+        return [EngineOutput(posteriors_of(job.result())) for job in jobs]
 
     def _recognise(self, samples: Samples, hotwords: HotwordList) -> list[SpokenText]:
         if not len(samples):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asr.errors import AsrError
-from asr.evaluation.manifests import Entry, Place, Problem
+from asr.evaluation.manifests import Entry, ManifestFault, Place
 from asr.training.datasets.corpus import SAMPLE_RATE, Clip, Samples
 from mandarin.spoken import spoken_form
 
@@ -55,12 +55,12 @@ class Checker:
         self._limits = limits
         self._seen: dict[str, Place] = {}
 
-    def __call__(self, entry: Entry) -> Accepted | list[Problem]:
+    def __call__(self, entry: Entry) -> Accepted | list[ManifestFault]:
         """Return what can be learnt from, or everything that is wrong with the entry."""
         text = spoken_form(entry.text)
         problems = [*self._id_problems(entry), *self._text_problems(entry, text)]
         read = self._read(entry)
-        if isinstance(read, Problem):
+        if isinstance(read, ManifestFault):
             return [*problems, read]
         seconds = len(read) / SAMPLE_RATE
         problems += self._audio_problems(entry, read, seconds)
@@ -68,13 +68,13 @@ class Checker:
             problems.append(_problem(entry, "text-too-fast", f"{len(text)} characters in {seconds:.2f} s"))
         return problems or Accepted(replace(entry, text=text), seconds, read)
 
-    def _id_problems(self, entry: Entry) -> list[Problem]:
+    def _id_problems(self, entry: Entry) -> list[ManifestFault]:
         first = self._seen.setdefault(entry.id, entry.place)
         if first is entry.place:
             return []
         return [_problem(entry, "duplicate-id", f"the id {entry.id} is taken by {first}")]
 
-    def _text_problems(self, entry: Entry, text: str) -> list[Problem]:
+    def _text_problems(self, entry: Entry, text: str) -> list[ManifestFault]:
         if not text:
             return [_problem(entry, "empty-text", "no text, or nothing but punctuation")]
         if len(text) > self._limits.most_characters:
@@ -84,7 +84,7 @@ class Checker:
             return [_problem(entry, "outside-vocabulary", f"not in the vocabulary: {' '.join(strange)}")]
         return []
 
-    def _read(self, entry: Entry) -> Samples | Problem:
+    def _read(self, entry: Entry) -> Samples | ManifestFault:
         if not entry.audio.is_file():
             return _problem(entry, "missing-audio", f"no file {entry.audio}")
         try:
@@ -92,7 +92,7 @@ class Checker:
         except (AsrError, OSError, RuntimeError) as error:  # RuntimeError: libsndfile, in the middle of a file
             return _problem(entry, "unreadable-audio", f"{entry.audio}: {error}")
 
-    def _audio_problems(self, entry: Entry, samples: Samples, seconds: float) -> list[Problem]:
+    def _audio_problems(self, entry: Entry, samples: Samples, seconds: float) -> list[ManifestFault]:
         limits = self._limits
         if seconds < limits.least_seconds:
             return [_problem(entry, "audio-too-short", f"{seconds:.2f} s, at least {limits.least_seconds:g} s")]
@@ -106,5 +106,5 @@ class Checker:
         return []
 
 
-def _problem(entry: Entry, kind: str, detail: str) -> Problem:
-    return Problem(entry.place, kind, detail)
+def _problem(entry: Entry, kind: str, detail: str) -> ManifestFault:
+    return ManifestFault(entry.place, kind, detail)

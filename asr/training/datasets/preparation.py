@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from asr.evaluation.manifests import Entry, Problem, read_entries
+from asr.evaluation.manifests import Entry, ManifestFault, read_entries
 from asr.training.datasets.checks import LIMITS, Accepted, Checker, CheckLimits
 from asr.training.datasets.cmvn import CmvnStatistics
 from asr.training.errors import NothingToLearn
@@ -77,7 +77,7 @@ class Report:
     """What was found: counts by manifest written, and every problem with its line."""
 
     parts: dict[str, Part] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ManifestFault] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything for JSON."""
@@ -153,9 +153,9 @@ def prepare(
     return report
 
 
-def _accepted(found: list[Entry | Problem], check: Checker, problems: list[Problem]) -> Iterator[Accepted]:
+def _accepted(found: list[Entry | ManifestFault], check: Checker, problems: list[ManifestFault]) -> Iterator[Accepted]:
     for item in tqdm(found, desc="checking", unit="recordings", mininterval=1, disable=None):
-        outcome = [item] if isinstance(item, Problem) else check(item)
+        outcome = [item] if isinstance(item, ManifestFault) else check(item)
         if isinstance(outcome, Accepted):
             yield outcome
         else:

@@ -53,13 +53,13 @@ def test_the_most_urgent_goes_first_whenever_it_came(lanes: Lanes) -> None:
     order: list[Lane] = []
     futures = [
         lanes.submit(lane, lambda lane=lane: order.append(lane))  # type: ignore[misc]
-        for lane in (Lane.DRAFT, Lane.UPLOAD, Lane.FINAL, Lane.LISTEN)
+        for lane in (Lane.PARTIAL, Lane.UPLOAD, Lane.FINAL, Lane.LISTEN)
     ]
     busy.end.set()
     for future in futures:
         future.result(30)
     urgent.end.set()
-    assert order == [Lane.LISTEN, Lane.FINAL, Lane.UPLOAD, Lane.DRAFT]
+    assert order == [Lane.LISTEN, Lane.FINAL, Lane.UPLOAD, Lane.PARTIAL]
 
 
 def test_a_final_does_not_wait_for_long_recordings(lanes: Lanes) -> None:
@@ -71,23 +71,23 @@ def test_a_final_does_not_wait_for_long_recordings(lanes: Lanes) -> None:
 
 def test_drafts_that_do_not_fit_are_dropped(lanes: Lanes) -> None:
     busy = occupy(lanes)
-    futures = [lanes.submit(Lane.DRAFT, lambda: None) for _ in range(3)]
+    futures = [lanes.submit(Lane.PARTIAL, lambda: None) for _ in range(3)]
     with pytest.raises(Dropped):
         futures[-1].result(30)
     busy.end.set()
     assert [future.result(30) for future in futures[:2]] == [None, None]
-    assert lanes.states()[Lane.DRAFT].dropped == 1
+    assert lanes.states()[Lane.PARTIAL].dropped == 1
 
 
 def test_what_nobody_wants_any_more_is_not_done(lanes: Lanes) -> None:
     busy = occupy(lanes)
     done = []
-    stale = lanes.submit(Lane.DRAFT, lambda: done.append("stale"), wanted=lambda: False)
+    stale = lanes.submit(Lane.PARTIAL, lambda: done.append("stale"), wanted=lambda: False)
     busy.end.set()
     with pytest.raises(Dropped):
         stale.result(30)
     assert done == []
-    assert lanes.states()[Lane.DRAFT].dropped == 1
+    assert lanes.states()[Lane.PARTIAL].dropped == 1
 
 
 async def test_work_whose_waiting_task_is_gone_is_not_done(lanes: Lanes) -> None:

@@ -49,7 +49,7 @@ def test_a_name_from_before_is_still_good(recordings: FolderRecordings, tmp_path
 
 
 def test_what_is_half_written_is_no_recording(recordings: FolderRecordings) -> None:
-    recordings.draft(".wav").write_bytes(TEN)
+    recordings.temporary(".wav").write_bytes(TEN)
     name = recordings.add(io.BytesIO(TEN), "")
     assert [kept.name for kept in recordings.kept()] == [name]
     assert recordings.sweep([], datetime.now(UTC) + timedelta(hours=1)) == 1

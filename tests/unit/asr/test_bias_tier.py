@@ -11,7 +11,7 @@ import pytest
 from asr.audio.frontend import Samples
 from asr.decoding import HotwordDecoder, Tier
 from asr.decoding.posteriors import Posteriors
-from asr.engines import Heard
+from asr.engines import EngineOutput
 from asr.engines.bias import HotwordEncoder, HotwordUnits
 from asr.hotwords.list import EMPTY, HotwordList, parse_strictly
 from asr.recognizer import EMBEDDED, Recognizer
@@ -83,10 +83,10 @@ class Told:
     def __init__(self, biased: Posteriors, alone: Posteriors) -> None:
         self.biased, self.alone = biased, alone
 
-    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[Heard]:
+    def listen(self, segments: Sequence[Samples], hotwords: HotwordList = EMPTY) -> list[EngineOutput]:
         if not hotwords:
-            return [Heard(self.alone)] * len(segments)
-        return [Heard(self.biased, lambda: self.alone)] * len(segments)
+            return [EngineOutput(self.alone)] * len(segments)
+        return [EngineOutput(self.biased, lambda: self.alone)] * len(segments)
 
 
 def test_the_bias_brings_no_noise_to_life() -> None:

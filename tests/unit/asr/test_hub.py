@@ -29,7 +29,7 @@ from asr.errors import (
     ModelInvalid,
     ModelNameUnknown,
 )
-from asr.hub import Hub, Progress, card_of, default_cache, fetch, locate, pack, registry, unpack, verify
+from asr.hub import DownloadProgress, Hub, card_of, default_cache, fetch, locate, pack, registry, unpack, verify
 from asr.hub.__main__ import commands
 from asr.hub.cache import MANIFEST
 from tests.model_hub import ModelHub, serving
@@ -73,7 +73,7 @@ def files_of(folder: Path) -> set[str]:
 
 
 def test_a_download_brings_what_recognition_needs_and_nothing_else(server: ModelHub, cache: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[DownloadProgress] = []
     folder = fetch(NAME, cache, hub=quick(server), report=seen.append)
 
     assert folder == cache / ID / "master"
@@ -125,7 +125,7 @@ def test_a_download_that_was_given_up_goes_on_the_next_time(server: ModelHub, ca
     class LeftError(Exception):
         pass
 
-    def leave(progress: Progress) -> None:
+    def leave(progress: DownloadProgress) -> None:
         if progress.file == "model_quant.onnx" and progress.done > 400_000:
             raise LeftError
 
@@ -141,7 +141,7 @@ def test_a_download_that_was_given_up_goes_on_the_next_time(server: ModelHub, ca
 def test_a_server_without_ranges_and_one_that_redirects_work_too(server: ModelHub, cache: Path) -> None:
     server.ignores_ranges = server.redirects = True
     server.break_after = [5]
-    seen: list[Progress] = []
+    seen: list[DownloadProgress] = []
     folder = fetch(NAME, cache, hub=quick(server), report=seen.append)
     assert (folder / "config.yaml").read_bytes() == FILES["config.yaml"]
     assert seen[-1].done == seen[-1].total

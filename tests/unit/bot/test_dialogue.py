@@ -18,7 +18,7 @@ from sqlmodel import create_engine
 from bot import Dialogue, DialogueState, Reply, Utterance, load_domain, open_dialogue
 from bot.errors import ActionUnknown, StateInvalid, StateTooNew
 from bot.evaluation.rehearsal import Script, play, read_scripts
-from bot.rules.course import MAX_ASKED
+from bot.rules.context import MAX_ASKED
 from bot.state import Frame, Question, SlotValue
 
 CHINA = timezone(timedelta(hours=8))

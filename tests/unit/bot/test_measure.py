@@ -8,14 +8,14 @@ import pytest
 
 from bot.slots import SURE, MeasureReader, Mention
 from bot.turn import Utterance
-from bot.understanding.heard import listen
+from bot.understanding.normalised import normalise
 from bot.understanding.sounds import sounds_of
 
 READER = MeasureReader("size", ["厘米", "公分", "cm"], {"毫米": 0.1, "mm": 0.1})
 
 
 def read(text: str, *, spoken: bool = False, asked: bool = False) -> list[Mention]:
-    heard = listen(Utterance(text, "spoken" if spoken else "typed", 0.9))
+    heard = normalise(Utterance(text, "spoken" if spoken else "typed", 0.9))
     sounds = sounds_of(heard) if spoken else None
     return READER.read(heard, sounds, asked=asked, now=datetime.now(UTC))
 

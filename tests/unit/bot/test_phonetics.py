@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from bot import Utterance
-from bot.understanding.heard import MAX_CHARACTERS, listen
+from bot.understanding.normalised import MAX_CHARACTERS, normalise
 from bot.understanding.sounds import SoundLexicon, folded, readings, sounds_of, syllable_distance, syllables
 
 
 def find(words: list[str], text: str, min_score: float = 0.7, **spoken: object) -> list[tuple[str, int, int]]:
-    sounds = sounds_of(listen(Utterance(text, "spoken", **spoken)))  # type: ignore[arg-type]
+    sounds = sounds_of(normalise(Utterance(text, "spoken", **spoken)))  # type: ignore[arg-type]
     return [(match.word, match.start, match.end) for match in SoundLexicon(words).find(sounds, min_score=min_score)]
 
 
@@ -54,7 +54,7 @@ def test_a_word_is_found_with_a_syllable_missing() -> None:
 def test_the_score_falls_with_the_distance() -> None:
     lexicon = SoundLexicon(["消化内科"])
     scores = [
-        lexicon.find(sounds_of(listen(Utterance(text, "spoken"))), min_score=0.0)[0].score
+        lexicon.find(sounds_of(normalise(Utterance(text, "spoken"))), min_score=0.0)[0].score
         for text in ("消化内科", "笑话内科", "小瓦内科", "小瓦来个")
     ]
     assert scores == sorted(scores, reverse=True)
@@ -79,18 +79,18 @@ def test_an_empty_lexicon_finds_nothing() -> None:
 
 
 def test_an_utterance_is_cleaned_and_bounded() -> None:
-    heard = listen(Utterance("Ａ\u0000b\u200b \n　c" + "长" * 10_000))
+    heard = normalise(Utterance("Ａ\u0000b\u200b \n　c" + "长" * 10_000))
     assert heard.shown.startswith("Ab c长")
     assert heard.text.startswith("ab c长")
     assert len(heard.text) == MAX_CHARACTERS
 
 
 def test_alternatives_that_do_not_fit_the_text_are_left_out() -> None:
-    heard = listen(Utterance("骨科", "spoken", 0.4, alternatives=((("骨", 0.9),),)))
+    heard = normalise(Utterance("骨科", "spoken", 0.4, alternatives=((("骨", 0.9),),)))
     assert heard.certainty == (0.4, 0.4)
     assert heard.candidates == ((), ())
 
 
 def test_only_sound_is_silence() -> None:
-    assert listen(Utterance("。， ")).silent
-    assert not listen(Utterance("嗯")).silent
+    assert normalise(Utterance("。， ")).silent
+    assert not normalise(Utterance("嗯")).silent

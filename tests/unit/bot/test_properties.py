@@ -21,7 +21,7 @@ from bot.domains.domain import Domain
 from bot.evaluation.noise import garble
 from bot.evaluation.rehearsal import read_scripts
 from bot.evaluation.simulation import sample_words
-from bot.rules.course import MAX_ASKED
+from bot.rules.context import MAX_ASKED
 from bot.slots.model import placeholders
 from bot.state import Frame
 from bot.wording import Wording

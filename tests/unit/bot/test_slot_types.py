@@ -27,7 +27,7 @@ from bot.slots import (
     TimeReader,
     YesNoReader,
 )
-from bot.understanding.heard import Heard, listen
+from bot.understanding.normalised import CleanText, normalise
 from bot.understanding.sounds import Sounds, sounds_of
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=timezone(timedelta(hours=8)))
@@ -36,7 +36,7 @@ CITIES = PlaceReader("to", [Choice("北京"), Choice("上海"), Choice("南京")
 
 
 def read(reader: SlotReader, text: str, *, spoken: bool = False, asked: bool = True) -> list[Mention]:
-    heard = listen(Utterance(text, "spoken" if spoken else "typed"))
+    heard = normalise(Utterance(text, "spoken" if spoken else "typed"))
     return reader.read(heard, sounds_of(heard) if spoken else None, asked=asked, now=NOW)
 
 
@@ -147,7 +147,7 @@ class ColourReader:
     def __init__(self, slot: str) -> None:
         self._slot = slot
 
-    def read(self, heard: Heard, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
+    def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Find 红."""
         start = heard.text.find("红")
         return [Mention(self._slot, "红", "红", start, start + 1, 1.0, "spelled", 1.0)] if start >= 0 else []

@@ -9,8 +9,8 @@ import pytest
 from bot import Utterance, load_domain
 from bot.slots import Choice, ChoiceReader, DateReader, Mention, PersonReader, PhoneReader, SlotReader
 from bot.slots.date import find_dates
-from bot.understanding.heard import listen
 from bot.understanding.nlu import Nlu
+from bot.understanding.normalised import normalise
 from bot.understanding.sounds import sounds_of
 
 SATURDAY = date(2026, 11, 21)
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 21, 9, 0, tzinfo=timezone(timedelta(hours=8)))
 
 
 def read(reader: SlotReader, text: str, *, spoken: bool = False, asked: bool = True) -> list[Mention]:
-    heard = listen(Utterance(text, "spoken" if spoken else "typed"))
+    heard = normalise(Utterance(text, "spoken" if spoken else "typed"))
     return reader.read(heard, sounds_of(heard) if spoken else None, asked=asked, now=NOW)
 
 

@@ -13,7 +13,7 @@ import soundfile as sf
 from typer.testing import CliRunner
 
 from asr.audio.frontend import WavFrontend
-from asr.evaluation.manifests import Entry, ManifestUnknown, Problem, read_entries
+from asr.evaluation.manifests import Entry, ManifestFault, ManifestUnknown, read_entries
 from asr.model_files.folder import ModelFolder
 from asr.training import __main__ as command
 from asr.training.datasets.cmvn import CmvnStatistics
@@ -95,7 +95,7 @@ def test_a_kaldi_folder_gives_stretches_with_their_speakers(tmp_path: Path) -> N
     assert (one.id, one.text, one.speaker, one.offset, one.duration) == ("one", "今天 天气", "wang", 0.5, 1.0)
     assert isinstance(two, Entry)
     assert two.text == "我们"
-    assert isinstance(missing, Problem)
+    assert isinstance(missing, ManifestFault)
     assert (missing.kind, str(missing.place)) == ("missing-text", f"{tmp_path}/segments:3")
 
 
@@ -112,7 +112,7 @@ def test_commands_in_a_kaldi_list_are_not_run(tmp_path: Path) -> None:
     write_lines(tmp_path / "wav.scp", f"a touch {trace} |")
     write_lines(tmp_path / "text", "a 今天")
     (problem,) = read_entries(tmp_path)
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, ManifestFault)
     assert "not run" in problem.detail
     assert not trace.exists()
 
@@ -259,7 +259,7 @@ def test_lines_that_are_not_utf_8_or_no_object_are_named(tmp_path: Path) -> None
     (tmp_path / "list.jsonl").write_bytes(b"\xef\xbb\xbf" + good + b"\n\n" + "今天".encode("gbk") + b"\n[1]\n")
     found = list(read_entries(tmp_path / "list.jsonl"))
     assert isinstance(found[0], Entry)
-    assert [(item.place.line, item.detail) for item in found[1:] if isinstance(item, Problem)] == [
+    assert [(item.place.line, item.detail) for item in found[1:] if isinstance(item, ManifestFault)] == [
         (3, "not UTF-8"),
         (4, "not a JSON object"),
     ]
@@ -269,7 +269,7 @@ def test_what_does_not_fit_together_in_a_kaldi_folder_is_named(tmp_path: Path) -
     folder = kaldi_folder(tmp_path)
     write_lines(folder / "segments", "one rec 0.5", "two nowhere 2.0 3.5")
     write_lines(folder / "text", "one 今天", "two 我们", "four 好")
-    problems = [item for item in read_entries(folder) if isinstance(item, Problem)]
+    problems = [item for item in read_entries(folder) if isinstance(item, ManifestFault)]
     assert [(problem.place.file.name, problem.place.line, problem.kind) for problem in problems] == [
         ("segments", 1, "unreadable-line"),
         ("text", 2, "missing-audio"),

@@ -1,6 +1,6 @@
-"""One turn on its course: the state as it changes, what will be said, and the steps that the rules are made of.
+"""The context of one turn: the state as it changes, what will be said, and the steps that the rules are made of.
 
-A course lives as long as one call of the policy. Nothing outside it changes: its result is the Decision.
+A context lives as long as one call of the policy. Nothing outside it changes: its result is the Decision.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ MAX_ASKED = 3
 """One question is put at most so often in a row; then the bot says how else to go on."""
 
 
-class Course:
-    """A turn being decided. Rules read `state` and `heard`, change them through the steps, and end with a Decision."""
+class TurnContext:
+    """A turn being decided: rules read `state` and `understanding`, change them by the steps, end with a Decision."""
 
-    def __init__(self, domain: Domain, wording: Wording, state: DialogueState, heard: Understanding) -> None:
+    def __init__(self, domain: Domain, wording: Wording, state: DialogueState, understanding: Understanding) -> None:
         """Begin with the state before the turn and what was understood."""
         self.domain = domain
         self.wording = wording
         self.state = state
-        self.heard = heard
+        self.understanding = understanding
         self._said: list[str] = []
         self._cards: list[Table] = []
 
     @property
     def today(self) -> date:
         """The day the turn is taken on."""
-        return self.heard.now.date()
+        return self.understanding.now.date()
 
     @property
     def frame(self) -> Frame | None:
@@ -156,7 +156,7 @@ class Course:
                 self.say("date_past", day=self.wording.value(name, value.value, self.today), said=value.said)
                 return frame.without(name)
             if slot.day in frame.slots and frame.slots[slot.day].value == self.today.isoformat():
-                open_values = [v.value for v in slot.values if v.ends and self.heard.now.time() < v.ends]
+                open_values = [v.value for v in slot.values if v.ends and self.understanding.now.time() < v.ends]
                 if value.value not in open_values:
                     self.say("half_day_over", value=value.value)
                     return frame.without(name if open_values else slot.day)

@@ -14,7 +14,7 @@ _DASHES = str.maketrans({"—": "-", "–": "-", "－": "-", "‐": "-", "−": 
 
 
 @dataclass(frozen=True)
-class Heard:
+class CleanText:
     """Normalised text (NFKC, lower case, no control characters) and what is known of each of its characters.
 
     `shown` is the same text in its own case. `certainty` and `candidates` run parallel to `text`: the recogniser's
@@ -38,7 +38,7 @@ class Heard:
         return sum(window) / len(window) if window else 0.0
 
 
-def listen(utterance: Utterance) -> Heard:
+def normalise(utterance: Utterance) -> CleanText:
     """Normalise an utterance; any text is accepted, at most MAX_CHARACTERS of it are kept."""
     spoken = utterance.source == "spoken"
     aligned = utterance.alternatives if len(utterance.alternatives) == len(utterance.text) else ()
@@ -56,7 +56,7 @@ def listen(utterance: Utterance) -> Heard:
             certainty.append(chosen)
             candidates.append(tuple((text, p) for text, p in options if text != raw and len(text) == 1))
     text = "".join(shown[:MAX_CHARACTERS])
-    return Heard(
+    return CleanText(
         text="".join(character.lower() if len(character.lower()) == 1 else character for character in text),
         shown=text,
         spoken=spoken,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRow:
     """A row: its number, and its values in the form that slots have."""
 
     id: str
