@@ -17,9 +17,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
-from app.access.limits import Limits, asking
-from app.api.dependencies import Identified
+from app.access.limits import asking
+from app.api.dependencies import PersonDependency
 from app.errors import FieldMissing, RequestInvalid, UploadTimeout, UploadTooLarge
+from app.services import Services
 from app.settings import Settings
 from app.storage.database import guarded
 
@@ -63,18 +64,17 @@ def bounded(request: Request, max_bytes: int, overhead: int = 0) -> Request:
     return Request(request.scope, counted)
 
 
-async def require_room(request: Request, person: Identified) -> None:
+async def require_room(request: Request, person: PersonDependency) -> None:
     """Raise StorageFull when a recording that is to be kept comes from somebody who has no room left."""
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        state = request.app.state
-        max_bytes = 0 if state.access.mode == "local" else state.settings.max_stored_bytes
-        await run_in_threadpool(state.personal.check_room, person.id, max_bytes)
+        services = Services.of(request.app)
+        max_bytes = 0 if services.access.mode == "local" else services.settings.max_stored_bytes
+        await run_in_threadpool(services.personal.check_room, person.id, max_bytes)
 
 
 def _upload(request: Request, max_bytes: int, overhead: int) -> Request:
     """Bound a request that brings audio; raises TooMuchAudio where all of this hour's is spent."""
-    limits: Limits = request.app.state.limits
-    limits.check_audio(*asking())
+    Services.of(request.app).limits.check_audio(*asking())
     return bounded(request, max_bytes, overhead)
 
 
@@ -89,7 +89,7 @@ def bounded_route(max_bytes: int | Callable[[Settings], int]) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def read_within_bounds(request: Request) -> Response:
-                settings: Settings = request.app.state.settings
+                settings = Services.of(request.app).settings
                 request = bounded(request, max_bytes if isinstance(max_bytes, int) else max_bytes(settings))
                 await _in_time(request.body(), settings.upload_timeout)
                 return await handle(request)

@@ -49,7 +49,7 @@ _LEFT_AFTER = timedelta(hours=1)  # a file that nothing names for as long is lef
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingOrder:
     """What is asked for: a model of `order` from `sources`, mixed with the `base`: general, or current."""
 
     name: str
@@ -131,7 +131,7 @@ class LanguageModels:
             self._follower.close()
 
     def submit(
-        self, owner: str, training: Training, request: dict[str, Any], fingerprint: str, key: str | None
+        self, owner: str, training: TrainingOrder, request: dict[str, Any], fingerprint: str, key: str | None
     ) -> tuple[TrainingJob, bool]:
         """Take a training, and say whether it is new or was submitted before under the same key.
 
@@ -210,7 +210,7 @@ class LanguageModels:
         if self.follows:
             raise FollowsAnother("The language models of this node come from another one.")
 
-    def _write(self, owner: str, job_id: str, training: Training) -> None:
+    def _write(self, owner: str, job_id: str, training: TrainingOrder) -> None:
         """Write the folder of a job, which then needs nothing else that may change or go."""
         spoken = self._corrections.spoken(owner)
         files = expand(training.sources, spoken)

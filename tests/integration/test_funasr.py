@@ -277,7 +277,7 @@ def test_one_speaker_too_many_is_sent_away_with_a_time_to_come_again(
         connection = opened()
         begin(connection)
         connection.send(b"\0\0" * 800)
-    _wait(lambda: app.state.live.active == 4)
+    _wait(lambda: app.state.services.live.active == 4)
     late = opened()
     begin(late)
     late.send(b"\0\0" * 800)
@@ -292,13 +292,13 @@ def test_one_speaker_too_many_is_sent_away_with_a_time_to_come_again(
 def test_a_client_that_disappears_leaves_its_place(
     opened: Callable[..., ClientConnection], app: FastAPI, pcm: bytes
 ) -> None:
-    _wait(lambda: app.state.live.active == 0)
+    _wait(lambda: app.state.services.live.active == 0)
     for size in (0, 1, 30_000, len(pcm)):
         connection = opened()
         begin(connection)
         connection.send(pcm[:size])
         connection.socket.close()
-    _wait(lambda: app.state.live.active == 0)
+    _wait(lambda: app.state.services.live.active == 0)
 
 
 def test_a_session_may_not_go_on_for_ever(settings: Settings, serve: Serve, embedded: Recognizer, pcm: bytes) -> None:
@@ -322,7 +322,7 @@ def test_the_port_of_its_own_speaks_tls_with_the_certificate_given(
     app = build(chosen, recognizer=embedded, page=None)
     serve(app)
     trusting = ssl.create_default_context(cafile=certificate)
-    with connect(f"wss://localhost:{app.state.funasr_port}", ssl=trusting) as connection:
+    with connect(f"wss://localhost:{app.state.services.funasr_port}", ssl=trusting) as connection:
         assert [message["text"] for message in speak(connection, b"\0\0" * 800)] == [""]
 
 

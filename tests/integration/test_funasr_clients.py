@@ -73,7 +73,7 @@ async def test_funasr_client_may_have_numbers_in_words(url: str, wav: Path) -> N
 
 
 async def test_funasr_client_hears_a_file_on_the_port_of_its_own(app: FastAPI, server: httpx.Client, wav: Path) -> None:
-    merged = await async_file_asr(str(wav), f"ws://127.0.0.1:{app.state.funasr_port}/any/path", mode="2pass")
+    merged = await async_file_asr(str(wav), f"ws://127.0.0.1:{app.state.services.funasr_port}/any/path", mode="2pass")
     assert merged["text"].startswith("明天上午")
     assert len(merged["timestamp"]) > 6
 

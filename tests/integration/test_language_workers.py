@@ -21,7 +21,7 @@ import pytest
 
 from app.hotwords.corrections import Corrections
 from app.language_models.broker import open_broker
-from app.language_models.service import LanguageModels, Training
+from app.language_models.service import LanguageModels, TrainingOrder
 from app.language_models.sources import TextSource
 from app.settings import Settings
 from app.storage.database import Database, open_database
@@ -93,7 +93,7 @@ def models_of(
 
 def submit(models: LanguageModels, number: int) -> TrainingJob:
     text = {0: "check: refuse", 1: "train: wait 300"}.get(number % 10, "train: wait 0.05")
-    training = Training(f"job {number}", (TextSource(kind="text", text=text),), 3, "general", "shipped", None)
+    training = TrainingOrder(f"job {number}", (TextSource(kind="text", text=text),), 3, "general", "shipped", None)
     job, new = models.submit("local", training, {}, str(number), f"key {number}")
     assert new
     return job
@@ -148,7 +148,7 @@ def test_a_worker_by_itself_finds_jobs_and_gives_back_what_it_has_when_it_is_tol
 ) -> None:
     model = tiny_model(tmp_path / "tiny.npz")
     models = models_of(settings, database, None, model)
-    training = Training("job", (TextSource(kind="text", text="train: wait 30"),), 3, "general", "shipped", None)
+    training = TrainingOrder("job", (TextSource(kind="text", text="train: wait 30"),), 3, "general", "shipped", None)
     job, _ = models.submit("local", training, {}, "", None)
     workers = Workers(str(settings.data_dir), str(model), "")
     workers.begin()

@@ -186,12 +186,12 @@ def test_the_place_is_free_again_when_the_speaker_is_gone(live: Open, app: FastA
     socket = live()
     speak(socket, pcm[:96_000])
     until(socket, "speech")
-    assert app.state.live.active >= 1
+    assert app.state.services.live.active >= 1
     socket.socket.close()
     later = live(client_id="two")
     later.send('{"type": "end"}')
     until(later, "done")
-    assert app.state.live.active <= 1
+    assert app.state.services.live.active <= 1
 
 
 @pytest.mark.parametrize(

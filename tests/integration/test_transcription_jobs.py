@@ -17,7 +17,8 @@ import pytest
 import soundfile
 from fastapi import FastAPI, Request
 
-from app.api.dependencies import Person, current_person
+from app.access.person import Person
+from app.api.dependencies import current_person
 from app.factory import build
 from app.settings import Settings
 from asr import Audio, Segment

@@ -9,13 +9,12 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 import uvicorn
 from fastapi import Depends, FastAPI
-from starlette.datastructures import State
 
 from app.api.dependencies import needs
 from app.api.funasr import routes as funasr
 from app.api.middleware.gate import Gate
 from app.errors import PortUnavailable
-from app.settings import Settings
+from app.services import Services
 
 log = structlog.get_logger(__name__)
 
@@ -29,16 +28,17 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def funasr_port(settings: Settings, state: State) -> AsyncIterator[int | None]:
+async def funasr_port(services: Services) -> AsyncIterator[int | None]:
     """Serve the protocol at TINGSHUO_FUNASR_PORT while the context lasts; gives the port, None when none is set.
 
     Raises PortUnavailable: the port is taken, or the certificate cannot be read.
     """
+    settings = services.settings
     if settings.funasr_port is None:
         yield None
         return
     app = FastAPI(openapi_url=None, dependencies=[Depends(needs("transcribe"))])
-    app.state = state
+    app.state.services = services
     app.include_router(funasr.router)
     app.add_api_websocket_route("/{path:path}", funasr.funasr)
     # No Protection: html5 clients come from pages of other sites, or from a file; no cookie lets them see anything.

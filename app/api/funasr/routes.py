@@ -23,16 +23,14 @@ from fastapi import APIRouter, WebSocket
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnect
 
-from app.access.limits import Limits, asking
-from app.api.dependencies import Identified
+from app.access.limits import asking
+from app.api.dependencies import PersonDependency, ServicesDependency
 from app.api.funasr.messages import Asked, Command, acknowledgement, error_message, read_command, text_message
 from app.api.funasr.utterance import FileUtterance, StreamUtterance, UtteranceHandler
-from app.chat.conversation import Conversations
 from app.errors import AppError, AudioUnannounced, SessionTooLong, Unavailable
 from app.hotwords.errors import HotwordsPartlyRead
 from app.monitoring.logs import origin
-from app.recognition.files import Transcriber
-from app.recognition.live import LiveSessions
+from app.services import Services
 from asr.errors import AsrError
 from asr.hotwords.list import HotwordList
 
@@ -48,18 +46,16 @@ router = APIRouter()
 
 @router.websocket("/")
 @router.websocket("/ws")
-async def funasr(websocket: WebSocket, person: Identified) -> None:
+async def funasr(websocket: WebSocket, person: PersonDependency, services: ServicesDependency) -> None:
     """Speak the protocol until the client leaves."""
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(subprotocol="binary" if "binary" in offered else None)
-    state = websocket.app.state
-    conversations: Conversations = state.conversations
 
     async def expect(asked: HotwordList) -> HotwordList:
         # What the client sends goes on top of the list that holds wherever its owner is heard.
-        return await run_in_threadpool(conversations.hotwords, person.id, request=asked)
+        return await run_in_threadpool(services.conversations.hotwords, person.id, request=asked)
 
-    connection = Connection(websocket, state.live, state.transcriber, expect)
+    connection = Connection(websocket, services, expect)
     try:
         await connection.serve()
     except WebSocketDisconnect:
@@ -71,13 +67,13 @@ async def funasr(websocket: WebSocket, person: Identified) -> None:
 class Connection:
     """One client."""
 
-    def __init__(self, websocket: WebSocket, listening: LiveSessions, transcriber: Transcriber, expect: Expect) -> None:
+    def __init__(self, websocket: WebSocket, services: Services, expect: Expect) -> None:
         """Speak over an accepted `websocket`; `expect` gives the words to recognise with for those a client sent."""
         self._websocket = websocket
         self._expect = expect
-        self._listening = listening
-        self._transcriber = transcriber
-        self._limits: Limits = websocket.app.state.limits
+        self._live = services.live
+        self._transcriber = services.transcriber
+        self._limits = services.limits
         self._asked: Asked | None = None
         self._utterance: UtteranceHandler | None = None
         self._ahead: asyncio.Task[dict[str, Any]] | None = None
@@ -140,7 +136,7 @@ class Connection:
                 kind = FileUtterance if self._asked.is_file else StreamUtterance
                 hotwords = await self._expect(self._asked.hotwords)
                 self._utterance = kind(replace(self._asked, hotwords=hotwords), self.send)
-                await self._utterance.begin(self._listening, self._transcriber)
+                await self._utterance.begin(self._live, self._transcriber)
             await self._until_done(self._utterance.hear(data))
         except (AppError, AsrError) as error:
             self._failure = str(error)

@@ -15,12 +15,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from app.access.authentication import Access, access_mode, is_loopback, visitor
-from app.access.limits import Limits, note_asking
+from app.access.authentication import access_mode, is_loopback, visitor
+from app.access.limits import note_asking
 from app.access.person import LOCAL, NOBODY, Person
 from app.api import errors
 from app.api.middleware.proxies import Proxies
 from app.errors import AppError, HostUnknown, LoginRequired, NotFound
+from app.services import Services
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -80,7 +81,7 @@ class Gate:
         self._check_path_and_host(scope)
         person, fresh = await self._identify(scope, through_proxy)
         if scope["type"] == "websocket" or scope["path"].startswith(_API_FOLDERS):
-            limits: Limits = scope["app"].state.limits
+            limits = Services.of(scope["app"]).limits
             name = "" if person is None or fresh else person.id
             limits.take_request(name, address)
             note_asking(name, address)
@@ -107,7 +108,7 @@ class Gate:
 
     async def _identify(self, scope: Scope, through_proxy: bool) -> tuple[Person | None, str]:
         """Return who is asking, None for nobody known; and the token of a visitor who is here for the first time."""
-        access: Access = scope["app"].state.access
+        access = Services.of(scope["app"]).access
         headers = Headers(scope=scope)
         kind, _, key = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":

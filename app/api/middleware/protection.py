@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from app.api import errors
 from app.errors import INTERNAL_ERROR, CrossSite
 from app.monitoring.logs import origin
-from app.monitoring.metrics import Metrics
+from app.services import Services
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ class Protection:
             await send(message)
 
         request = Request(scope, receive)
-        metrics: Metrics = scope["app"].state.metrics  # now: Gradio, mounted below, puts its own app into the scope
+        metrics = Services.of(scope["app"]).metrics  # now: Gradio, mounted below, puts its own app into the scope
         try:
             if self._from_another_site(scope):
                 details = {"origin": Headers(scope=scope).get("origin", "?")}
@@ -93,7 +93,7 @@ class Protection:
         if self._from_another_site(scope):
             await WebSocket(scope, receive, send).close(1008)
             return
-        metrics: Metrics = scope["app"].state.metrics
+        metrics = Services.of(scope["app"]).metrics
         metrics.socket(1)
         try:
             await self._app(scope, receive, send)

@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.api import errors
-from app.api.dependencies import Identified
+from app.api.dependencies import PersonDependency, ServicesDependency
 from app.api.openai.shapes import (
     ANSWERS,
     FORM,
@@ -40,10 +40,10 @@ from app.api.openai.shapes import (
 )
 from app.api.sse import HEADERS, KEEP_ALIVE
 from app.api.uploads import save, sent_file
-from app.chat.conversation import Conversations
 from app.errors import INTERNAL_ERROR, AppError, FieldInvalid, ModelUnknown
 from app.monitoring.logs import origin
-from app.recognition.files import FileProgress, Options, Transcriber
+from app.recognition.files import FileProgress, Options
+from app.services import Services
 from app.transcriptions.pauses import with_pauses
 from asr import HotwordList, Segment, Transcript
 from asr.errors import AsrError
@@ -90,26 +90,26 @@ class _Asked:
 
 
 @router.get("/models")
-def list_models(request: Request, person: Identified) -> ModelCards:
+def list_models(request: Request, person: PersonDependency) -> ModelCards:
     """List the model that runs, under its own name and under those of OpenAI's that stand for it."""
     return ModelCards(data=[_card(name) for name in _names(request)])
 
 
 @router.get("/models/{model:path}", responses={404: {"model": Refusal}})
-def show_model(model: str, request: Request, person: Identified) -> ModelCard:
+def show_model(model: str, request: Request, person: PersonDependency) -> ModelCard:
     """Return one model; 404 when there is none of that name."""
     return _card(_known(request, model))
 
 
 @router.post("/audio/transcriptions", response_class=Response, responses=ANSWERS, openapi_extra=FORM)
-async def transcribe(request: Request, person: Identified) -> Response:
+async def transcribe(request: Request, person: PersonDependency, services: ServicesDependency) -> Response:
     """Write down what is said in a file: OpenAI's form, answered in the format that it asks for."""
-    transcriber: Transcriber = request.app.state.transcriber
+    transcriber = services.transcriber
     async with AsyncExitStack() as held:
         # Before the body is read, so that nobody uploads a recording only to be sent away.
         held.enter_context(transcriber.place())
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="tingshuo-")))
-        async with sent_file(request, "file", request.app.state.settings) as (upload, form):
+        async with sent_file(request, "file", services.settings) as (upload, form):
             asked = _asked(request, form)
             words = await run_in_threadpool(_all_hotwords, request, person.id, asked.options.hotwords)
             asked = replace(asked, options=replace(asked.options, hotwords=words))
@@ -212,8 +212,7 @@ def _hotwords(form: FormData) -> HotwordList:
 
 def _all_hotwords(request: Request, owner: str, asked: HotwordList) -> HotwordList:
     """Put what the request asks for on top of the global list, which holds wherever its owner is heard."""
-    conversations: Conversations = request.app.state.conversations
-    return conversations.hotwords(owner, request=asked)
+    return Services.of(request.app).conversations.hotwords(owner, request=asked)
 
 
 def _text(form: FormData, field: str) -> str:
@@ -235,7 +234,7 @@ def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
 
 
 def _names(request: Request) -> tuple[str, ...]:
-    return (str(request.app.state.model.name), *ALIASES)
+    return (str(Services.of(request.app).model.name), *ALIASES)
 
 
 def _known(request: Request, model: str) -> str:

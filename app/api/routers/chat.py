@@ -7,17 +7,21 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
 from app.api import errors
-from app.api.dependencies import Identified
+from app.api.dependencies import (
+    ConversationsDependency,
+    IdempotencyKey,
+    LanguageDependency,
+    PersonDependency,
+    SettingsDependency,
+)
 from app.api.playback import playback
 from app.api.sse import described
 from app.api.uploads import TypedMessage, require_room, sent_message
-from app.chat.conversation import Conversations
-from app.settings import Settings
 from app.storage import store, tables
 
 KEEP_ALIVE = 15.0  # seconds of silence after which proxies begin to think that a stream is dead
@@ -97,21 +101,6 @@ class Messages(BaseModel):
     messages: list[ChatMessage]
 
 
-def conversations_of(request: Request) -> Conversations:
-    """Return the conversations of the app that is asked."""
-    conversations: Conversations = request.app.state.conversations
-    return conversations
-
-
-def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
-
-
-Chats = Annotated[Conversations, Depends(conversations_of)]
-ClientId = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=64)]
-Language = Annotated[str, Depends(errors.language)]
-
 REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": errors.ErrorAnswer} for code in (400, 403, 404, 408, 409, 413, 415, 422, 503)
 }
@@ -136,9 +125,9 @@ _SENT_BODY = {
 
 @router.post("/conversations", status_code=201, responses={code: {"model": errors.ErrorAnswer} for code in (404, 503)})
 async def start_conversation(
-    person: Identified,
-    conversations: Chats,
-    language: Language,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
+    language: LanguageDependency,
     domain: Annotated[str, Query(max_length=64)] = "",
 ) -> Conversation:
     """Begin a conversation with the bot of a `domain`; the bot greets."""
@@ -152,9 +141,9 @@ async def start_conversation(
 @router.get("/conversations/{conversation_id}/messages", responses={404: {"model": errors.ErrorAnswer}})
 def list_messages(
     conversation_id: str,
-    person: Identified,
-    conversations: Chats,
-    language: Language,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
+    language: LanguageDependency,
     limit: Annotated[int, Query(ge=1, le=store.MAX_LISTED)] = store.MAX_LISTED,
 ) -> Messages:
     """Return the last messages of a conversation."""
@@ -173,10 +162,11 @@ def list_messages(
 async def send_message(
     conversation_id: str,
     request: Request,
-    person: Identified,
-    conversations: Chats,
-    language: Language,
-    client_id: ClientId = None,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
+    language: LanguageDependency,
+    settings: SettingsDependency,
+    client_id: IdempotencyKey = None,
 ) -> StreamingResponse:
     """Say something: a recording as the form's file `audio`, or JSON with a `text`.
 
@@ -185,7 +175,7 @@ async def send_message(
     conversation = await conversations.open(person.id, conversation_id)
     # Asked before the body is read, so that nobody uploads a recording only to be sent away.
     conversations.queue.check_admission()
-    async with sent_message(request, _settings(request)) as sent:
+    async with sent_message(request, settings) as sent:
         say = (
             conversation.read(sent, client_id=client_id)
             if isinstance(sent, str)
@@ -201,7 +191,11 @@ async def send_message(
     responses=STREAM,
 )
 async def retry_message(
-    conversation_id: str, message_id: str, person: Identified, conversations: Chats, language: Language
+    conversation_id: str,
+    message_id: str,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
+    language: LanguageDependency,
 ) -> StreamingResponse:
     """Try a message that failed again."""
     conversation = await conversations.open(person.id, conversation_id)
@@ -214,7 +208,11 @@ async def retry_message(
     responses={200: {"content": {"audio/wav": {}, store.UNKNOWN_FORMAT: {}}}, 404: {"model": errors.ErrorAnswer}},
 )
 def play_message(
-    request: Request, conversation_id: str, message_id: str, person: Identified, conversations: Chats
+    request: Request,
+    conversation_id: str,
+    message_id: str,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
 ) -> Response:
     """Return the recording of a voice message: WAV, or what was uploaded when that could not be read."""
     message = conversations.store.message(person.id, conversation_id, message_id)
@@ -234,7 +232,11 @@ def play_message(
     responses={404: {"model": errors.ErrorAnswer}},
 )
 def show_picture(
-    request: Request, conversation_id: str, message_id: str, conversations: Chats, person: Identified
+    request: Request,
+    conversation_id: str,
+    message_id: str,
+    conversations: ConversationsDependency,
+    person: PersonDependency,
 ) -> Response:
     """Return the picture that a message of the bot's is."""
     message = conversations.store.message(person.id, conversation_id, message_id)

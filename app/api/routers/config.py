@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter
 
-from app.api import errors
+from app.api.dependencies import LanguageDependency, ModelDependency, SettingsDependency
 from app.api.routers.model import Model
 
 router = APIRouter(prefix="/api", tags=["config"])
@@ -67,14 +66,13 @@ def list_examples(language: str, folder: Path = EXAMPLES) -> list[Example]:
 
 
 @router.get("/config")
-def config(request: Request, language: Annotated[str, Depends(errors.language)]) -> Config:
+def config(settings: SettingsDependency, model: ModelDependency, language: LanguageDependency) -> Config:
     """Return the limits, the model and the example recordings."""
-    state = request.app.state
     return Config(
-        max_bytes=state.settings.max_upload_bytes,
-        max_seconds=state.settings.max_audio_seconds,
-        max_record_seconds=state.settings.max_record_seconds,
-        max_text_characters=state.settings.max_text_characters,
-        model=Model.of(state.model, language),
+        max_bytes=settings.max_upload_bytes,
+        max_seconds=settings.max_audio_seconds,
+        max_record_seconds=settings.max_record_seconds,
+        max_text_characters=settings.max_text_characters,
+        model=Model.of(model, language),
         examples=list_examples(language),
     )

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from app.api.dependencies import Identified
-from app.api.routers.chat import REFUSALS, STREAM, Chats, Language, event_stream
+from app.api.dependencies import ConversationsDependency, LanguageDependency, PersonDependency
+from app.api.routers.chat import REFUSALS, STREAM, event_stream
 from app.api.routers.hotwords import Entry, HotwordList, shown
 from app.api.uploads import MAX_JSON_BYTES, TypedMessage, bounded_route
 from app.hotwords.corrections import ACCEPTED, DISMISSED, Manifest
@@ -67,9 +67,9 @@ async def correct_message(
     conversation_id: str,
     message_id: str,
     correction: TypedMessage,
-    person: Identified,
-    conversations: Chats,
-    language: Language,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
+    language: LanguageDependency,
 ) -> StreamingResponse:
     """Put the user's words in the place of what was recognised; the last message is answered again."""
     conversation = await conversations.open(person.id, conversation_id)
@@ -77,7 +77,7 @@ async def correct_message(
 
 
 @router.get("/hotwords/candidates")
-def list_candidates(person: Identified, conversations: Chats) -> Candidates:
+def list_candidates(person: PersonDependency, conversations: ConversationsDependency) -> Candidates:
     """List the words that corrections suggest."""
     corrections = conversations.corrections
     found = [Candidate.of(record) for record in corrections.candidates(person.id)]
@@ -86,7 +86,7 @@ def list_candidates(person: Identified, conversations: Chats) -> Candidates:
 
 @router.post("/hotwords/candidates/{candidate_id}/accept")
 def accept_candidate(
-    candidate_id: str, acceptance: Acceptance, person: Identified, conversations: Chats
+    candidate_id: str, acceptance: Acceptance, person: PersonDependency, conversations: ConversationsDependency
 ) -> HotwordList:
     """Put a suggested word into a list."""
     candidate = conversations.corrections.candidate(person.id, candidate_id)
@@ -98,7 +98,7 @@ def accept_candidate(
 
 
 @router.delete("/hotwords/candidates/{candidate_id}", status_code=204)
-def dismiss_candidate(candidate_id: str, person: Identified, conversations: Chats) -> None:
+def dismiss_candidate(candidate_id: str, person: PersonDependency, conversations: ConversationsDependency) -> None:
     """Take a suggestion off the list; it is not made again."""
     conversations.corrections.settle(person.id, candidate_id, DISMISSED)
 
@@ -109,8 +109,8 @@ def dismiss_candidate(candidate_id: str, person: Identified, conversations: Chat
     responses={200: {"content": {"application/zip": {}}}},
 )
 def export_corrections(
-    person: Identified,
-    conversations: Chats,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
     form: Annotated[Manifest, Query(alias="format")] = Manifest.FUNASR,
 ) -> StreamingResponse:
     """Return all corrected messages as a zip of recordings and a manifest, to train a recogniser on."""

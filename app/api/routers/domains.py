@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from app.chat.conversation import Conversations
+from app.api.dependencies import ConversationsDependency
 
 router = APIRouter(prefix="/api", tags=["chat"])
 
@@ -26,9 +26,8 @@ class Domains(BaseModel):
 
 
 @router.get("/domains")
-def list_domains(request: Request) -> Domains:
+def list_domains(conversations: ConversationsDependency) -> Domains:
     """Return what a conversation can be begun about."""
-    conversations: Conversations = request.app.state.conversations
     cards = conversations.domains
     return Domains(
         domains=[Domain(name=card.name, title=card.title, timezone=card.timezone) for card in cards],

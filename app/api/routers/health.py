@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import Literal
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 
+from app.api.dependencies import MetricsDependency, ServicesDependency
 from app.errors import StoreUnavailable
+from app.storage.disk import free_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -42,33 +42,24 @@ async def health() -> Health:
 
 
 @router.get("/ready", responses={503: {"model": Readiness}})
-def ready(request: Request, response: Response) -> Readiness:
+def ready(services: ServicesDependency, response: Response) -> Readiness:
     """Say whether the model is loaded, the store can be written to, and the disk has room."""
-    state = request.app.state
     found: Status = "ready"
-    if state.model.broken is not None:
+    if services.model.broken is not None:
         found = "model_unavailable"
-    if free_bytes(state.settings.data_dir) < state.settings.min_free_bytes:
+    if free_bytes(services.settings.data_dir) < services.settings.min_free_bytes:
         found = "disk_full"
     try:
-        state.conversations.store.check()
+        services.conversations.store.check()
     except StoreUnavailable as error:
         log.error("store unavailable", reason=str(error))
         found = "store_unavailable"
     if found != "ready":
         response.status_code = 503
-    return Readiness(status=found, model=state.model.name)
+    return Readiness(status=found, model=services.model.name)
 
 
 @metrics_router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-def metrics(request: Request) -> Response:
+def metrics(found: MetricsDependency) -> Response:
     """Return the metrics in Prometheus' text format."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
-
-
-def free_bytes(folder: Path) -> float:
-    """Return how much room the disk of `folder` has; 0 when the folder is gone."""
-    try:
-        return float(shutil.disk_usage(folder).free)
-    except OSError:
-        return 0.0
+    return Response(found.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from app.api.dependencies import Identified
-from app.api.routers.chat import REFUSALS, Chats
+from app.api.dependencies import ConversationsDependency, PersonDependency, SettingsDependency
+from app.api.routers.chat import REFUSALS
 from app.api.uploads import sent_form
 from app.chat.conversation import Conversations
 from app.errors import RequestInvalid, UploadTooLarge
@@ -27,14 +27,14 @@ MAX_FIELD_BYTES = 4 * 2**20  # a list of 5,000 words with aliases
 router = APIRouter(prefix="/api", tags=["hotwords"])
 
 
-class Heard(BaseModel):
+class TimedText(BaseModel):
     """One of the two transcripts, and how long its recognition took, in milliseconds."""
 
     text: str
     took_ms: float
 
 
-class Mark(BaseModel):
+class HotwordDifference(BaseModel):
     """Characters `before` to `before_end` became `after` to `after_end`; which hotword did it, and by which tier."""
 
     before: int
@@ -45,22 +45,22 @@ class Mark(BaseModel):
     tier: str
 
 
-class Tried(BaseModel):
+class HotwordComparison(BaseModel):
     """What a list does to a recording of `seconds` length."""
 
-    before: Heard
-    after: Heard
-    marks: list[Mark]
+    before: TimedText
+    after: TimedText
+    marks: list[HotwordDifference]
     words: int
     seconds: float
 
     @classmethod
-    def of(cls, trial: Trial, words: int) -> Tried:
+    def of(cls, trial: Trial, words: int) -> HotwordComparison:
         """Return what a client gets to see of a trial."""
         return cls(
-            before=Heard(text=trial.before.text, took_ms=round(1000 * trial.before_seconds, 1)),
-            after=Heard(text=trial.after.text, took_ms=round(1000 * trial.after_seconds, 1)),
-            marks=[Mark(**asdict(mark)) for mark in trial.marks],
+            before=TimedText(text=trial.before.text, took_ms=round(1000 * trial.before_seconds, 1)),
+            after=TimedText(text=trial.after.text, took_ms=round(1000 * trial.after_seconds, 1)),
+            marks=[HotwordDifference(**asdict(mark)) for mark in trial.marks],
             words=words,
             seconds=trial.after.seconds,
         )
@@ -89,10 +89,11 @@ _FORM: dict[str, Any] = {
 
 
 @router.post("/hotwords/try", responses=REFUSALS, openapi_extra=_FORM)
-async def try_list(request: Request, person: Identified, conversations: Chats) -> Tried:
+async def try_list(
+    request: Request, person: PersonDependency, conversations: ConversationsDependency, settings: SettingsDependency
+) -> HotwordComparison:
     """Recognise a recording or a voice message without a list and with it; nothing is kept."""
     conversations.queue.check_admission()
-    settings: Settings = request.app.state.settings
     async with sent_form(request, settings, MAX_FIELD_BYTES) as form:
         hotwords = await run_in_threadpool(_hotwords, conversations, person.id, form)
         data = await run_in_threadpool(recording_sent, conversations, person.id, form, settings)
@@ -102,7 +103,7 @@ async def try_list(request: Request, person: Identified, conversations: Chats) -
     def recognise() -> Trial:
         return try_out(conversations.recognizer, decode_audio(data, limits=limits), hotwords)
 
-    return Tried.of(await conversations.queue.run(recognise), len(hotwords))
+    return HotwordComparison.of(await conversations.queue.run(recognise), len(hotwords))
 
 
 def _hotwords(conversations: Conversations, owner: str, form: FormData) -> HotwordList:

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.dependencies import Identified
-from app.api.routers.chat import REFUSALS, Chats
+from app.api.dependencies import ConversationsDependency, PersonDependency
+from app.api.routers.chat import REFUSALS
 from app.api.uploads import bounded_route
 from app.chat.conversation import Conversations
 from app.errors import RequestInvalid
@@ -166,38 +166,40 @@ def shown(conversations: Conversations, kept: KeptList) -> HotwordList:
 
 
 @router.get("/hotwords")
-def show_global(person: Identified, conversations: Chats) -> HotwordList:
+def show_global(person: PersonDependency, conversations: ConversationsDependency) -> HotwordList:
     """Return the global list, which holds in every conversation and every request."""
     return shown(conversations, conversations.hotword_lists.get(person.id, GLOBAL))
 
 
 @router.put("/hotwords")
-def write_global(text: Text, person: Identified, conversations: Chats) -> HotwordList:
+def write_global(text: Text, person: PersonDependency, conversations: ConversationsDependency) -> HotwordList:
     """Put another text in the place of the global list's."""
     return write_list(GLOBAL, text, person, conversations)
 
 
 @router.patch("/hotwords")
-def change_global(changes: Changes, person: Identified, conversations: Chats) -> HotwordList:
+def change_global(changes: Changes, person: PersonDependency, conversations: ConversationsDependency) -> HotwordList:
     """Add, change and remove words of the global list."""
     return change_list(GLOBAL, changes, person, conversations)
 
 
 @router.delete("/hotwords", status_code=204)
-def empty_global(person: Identified, conversations: Chats) -> None:
+def empty_global(person: PersonDependency, conversations: ConversationsDependency) -> None:
     """Empty the global list; that can be undone."""
     conversations.hotword_lists.delete(person.id, GLOBAL)
 
 
 @router.post("/hotwords/validate")
-def validate(text: Text, conversations: Chats, person: Identified) -> Checked:
+def validate(text: Text, conversations: ConversationsDependency, person: PersonDependency) -> Checked:
     """Tell what is wrong with a text, by line and column, without keeping it."""
     parsed = parse(text.text, vocabulary=conversations.vocabulary)
     return Checked(words=len(parsed.hotwords), problems=[Fault.of(one) for one in parsed.problems[:MAX_PROBLEMS]])
 
 
 @router.get("/hotwords/lists")
-def show_lists(person: Identified, conversations: Chats, conversation_id: ConversationId = None) -> ListCards:
+def show_lists(
+    person: PersonDependency, conversations: ConversationsDependency, conversation_id: ConversationId = None
+) -> ListCards:
     """List the global list, the named ones, and, for a conversation, the words that its bot knows."""
     kept = conversations.hotword_lists.all(person.id)
     if conversation_id is not None:
@@ -208,14 +210,17 @@ def show_lists(person: Identified, conversations: Chats, conversation_id: Conver
 
 
 @router.post("/hotwords/lists", status_code=201)
-def make_list(new: NewList, person: Identified, conversations: Chats) -> HotwordList:
+def make_list(new: NewList, person: PersonDependency, conversations: ConversationsDependency) -> HotwordList:
     """Make a named list."""
     return shown(conversations, conversations.hotword_lists.create(person.id, new.name, as_text(new.text)))
 
 
 @router.get("/hotwords/lists/{list_id}")
 def show_list(
-    list_id: str, person: Identified, conversations: Chats, conversation_id: ConversationId = None
+    list_id: str,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
+    conversation_id: ConversationId = None,
 ) -> HotwordList:
     """Return one list; `lexicon` needs the conversation whose bot is meant."""
     if list_id == LEXICON and conversation_id is not None:
@@ -224,14 +229,18 @@ def show_list(
 
 
 @router.put("/hotwords/lists/{list_id}")
-def write_list(list_id: str, text: Text, person: Identified, conversations: Chats) -> HotwordList:
+def write_list(
+    list_id: str, text: Text, person: PersonDependency, conversations: ConversationsDependency
+) -> HotwordList:
     """Put another text in the place of a list's."""
     kept = conversations.hotword_lists.write(person.id, list_id, as_text(text.text), version=text.version)
     return shown(conversations, kept)
 
 
 @router.patch("/hotwords/lists/{list_id}")
-def change_list(list_id: str, changes: Changes, person: Identified, conversations: Chats) -> HotwordList:
+def change_list(
+    list_id: str, changes: Changes, person: PersonDependency, conversations: ConversationsDependency
+) -> HotwordList:
     """Add, change and remove words of a list, and rename it; what is written around the words stays."""
     lists = conversations.hotword_lists
     wanted = {one.word: one.entry.hotword() if one.entry else None for one in changes.changes}
@@ -241,32 +250,34 @@ def change_list(list_id: str, changes: Changes, person: Identified, conversation
 
 
 @router.delete("/hotwords/lists/{list_id}", status_code=204)
-def delete_list(list_id: str, person: Identified, conversations: Chats) -> None:
+def delete_list(list_id: str, person: PersonDependency, conversations: ConversationsDependency) -> None:
     """Delete a named list for good, or empty the global one."""
     conversations.hotword_lists.delete(person.id, list_id)
 
 
 @router.post("/hotwords/lists/{list_id}/undo")
-def undo(list_id: str, person: Identified, conversations: Chats) -> HotwordList:
+def undo(list_id: str, person: PersonDependency, conversations: ConversationsDependency) -> HotwordList:
     """Go back to the text before the last change."""
     return shown(conversations, conversations.hotword_lists.undo(person.id, list_id))
 
 
 @router.post("/hotwords/lists/{list_id}/redo")
-def redo(list_id: str, person: Identified, conversations: Chats) -> HotwordList:
+def redo(list_id: str, person: PersonDependency, conversations: ConversationsDependency) -> HotwordList:
     """Do again what was undone last."""
     return shown(conversations, conversations.hotword_lists.redo(person.id, list_id))
 
 
 @router.get("/conversations/{conversation_id}/hotwords")
-def show_choice(conversation_id: str, person: Identified, conversations: Chats) -> Choice:
+def show_choice(conversation_id: str, person: PersonDependency, conversations: ConversationsDependency) -> Choice:
     """Return which lists a conversation uses beside the global one."""
     conversations.store.require_conversation(person.id, conversation_id)
     return Choice(lists=conversations.hotword_lists.chosen(conversation_id))
 
 
 @router.put("/conversations/{conversation_id}/hotwords")
-def choose(conversation_id: str, choice: Choice, person: Identified, conversations: Chats) -> Choice:
+def choose(
+    conversation_id: str, choice: Choice, person: PersonDependency, conversations: ConversationsDependency
+) -> Choice:
     """Have a conversation use these lists, from the next message on."""
     conversations.store.require_conversation(person.id, conversation_id)
     return Choice(lists=conversations.hotword_lists.choose(person.id, conversation_id, choice.lists))

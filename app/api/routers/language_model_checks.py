@@ -14,10 +14,15 @@ from rapidfuzz.distance import Levenshtein
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from app.api.dependencies import Identified
-from app.api.routers.chat import REFUSALS, Chats
+from app.api.dependencies import (
+    ConversationsDependency,
+    LanguageModelsDependency,
+    ModelDependency,
+    PersonDependency,
+    SettingsDependency,
+)
+from app.api.routers.chat import REFUSALS
 from app.api.routers.hotword_trial import MAX_SECONDS, recording_sent
-from app.api.routers.language_models import Models
 from app.api.uploads import sent_form
 from app.errors import FieldInvalid
 from app.language_models import check_sets
@@ -26,7 +31,6 @@ from app.language_models.errors import CheckSetInvalid
 from app.language_models.service import LanguageModels
 from app.language_models.versions import OWN
 from app.recognition.running_model import RunningModel
-from app.settings import Settings
 from app.storage.tables import CheckSetRecord
 from asr import Audio, decode_audio
 from asr.lm import NgramModel
@@ -60,7 +64,7 @@ class CheckSets(BaseModel):
     check_sets: list[CheckSet]
 
 
-class Heard(BaseModel):
+class VersionText(BaseModel):
     """What one version hears, and how long that took, in milliseconds."""
 
     text: str
@@ -68,7 +72,7 @@ class Heard(BaseModel):
     version: int
 
 
-class Mark(BaseModel):
+class VersionDifference(BaseModel):
     """Characters `before` to `before_end` of the one text are `after` to `after_end` of the other."""
 
     before: int
@@ -77,12 +81,12 @@ class Mark(BaseModel):
     after_end: int
 
 
-class Tried(BaseModel):
+class VersionComparison(BaseModel):
     """A recording of `seconds` length, recognised with two versions."""
 
-    before: Heard
-    after: Heard
-    marks: list[Mark]
+    before: VersionText
+    after: VersionText
+    marks: list[VersionDifference]
     seconds: float
 
 
@@ -96,7 +100,7 @@ def _form(**properties: object) -> dict[str, object]:
 
 
 @router.get("/check-sets")
-def list_check_sets(models: Models, person: Identified) -> CheckSets:
+def list_check_sets(models: LanguageModelsDependency, person: PersonDependency) -> CheckSets:
     """List what a training can be checked with: the shipped set, what one has corrected, and what one sent."""
     clips, seconds = check_sets.shipped_size()
     shipped = CheckSet(
@@ -117,16 +121,17 @@ def list_check_sets(models: Models, person: Identified) -> CheckSets:
         text={"type": "array", "items": _TEXT, "description": "and their texts in the same order."},
     ),
 )
-async def add_check_set(request: Request, models: Models, person: Identified) -> CheckSet:
+async def add_check_set(
+    request: Request, models: LanguageModelsDependency, person: PersonDependency, settings: SettingsDependency
+) -> CheckSet:
     """Keep recordings with their texts, to check language models with."""
-    settings: Settings = request.app.state.settings
     async with sent_form(request, settings, MAX_FIELD_BYTES, max_files=MAX_PAIRS) as form:
         name = _text(form, "name")[:MAX_NAME] or "check"
         return CheckSet.of(await run_in_threadpool(models.check_sets.add, person.id, name, _clips(form)))
 
 
 @router.delete("/check-sets/{check_set_id}", status_code=204, responses={404: {}})
-def remove_check_set(check_set_id: str, models: Models, person: Identified) -> None:
+def remove_check_set(check_set_id: str, models: LanguageModelsDependency, person: PersonDependency) -> None:
     """Delete a check set; trainings that wait for it fail."""
     models.check_sets.remove(person.id, check_set_id)
 
@@ -142,22 +147,29 @@ def remove_check_set(check_set_id: str, models: Models, person: Identified) -> N
         against={"type": "integer", "default": OWN, "description": "and what to compare it with."},
     ),
 )
-async def try_version(request: Request, models: Models, person: Identified, conversations: Chats) -> Tried:
+async def try_version(
+    request: Request,
+    models: LanguageModelsDependency,
+    model: ModelDependency,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
+    settings: SettingsDependency,
+) -> VersionComparison:
     """Recognise a recording with two versions; nothing is kept or switched."""
     conversations.queue.check_admission()
-    settings: Settings = request.app.state.settings
-    model: RunningModel = request.app.state.model
     async with sent_form(request, settings, MAX_FIELD_BYTES) as form:
         first = _number(form, "against", OWN)
         second = _number(form, "version", (await run_in_threadpool(models.versions.standing)).current)
         data = await run_in_threadpool(recording_sent, conversations, person.id, form, settings)
     limits = replace(conversations.limits, max_seconds=min(MAX_SECONDS, conversations.limits.max_seconds))
 
-    def recognise() -> Tried:
+    def recognise() -> VersionComparison:
         audio = decode_audio(data, limits=limits)
         before = _heard(model, audio, first, _model(models, first))
         after = _heard(model, audio, second, _model(models, second))
-        return Tried(before=before, after=after, marks=list(_marks(before.text, after.text)), seconds=audio.seconds)
+        return VersionComparison(
+            before=before, after=after, marks=list(_marks(before.text, after.text)), seconds=audio.seconds
+        )
 
     return await conversations.queue.run(recognise)
 
@@ -166,17 +178,17 @@ def _model(models: LanguageModels, number: int) -> NgramModel | None:
     return None if number == OWN else models.switch.open(models.versions.get(number))
 
 
-def _heard(model: RunningModel, audio: Audio, number: int, language: NgramModel | None) -> Heard:
+def _heard(model: RunningModel, audio: Audio, number: int, language: NgramModel | None) -> VersionText:
     recognizer = model.with_language(language)
     started = time.perf_counter()
     text = recognizer.transcribe(audio).text
-    return Heard(text=text, took_ms=round(1000 * (time.perf_counter() - started), 1), version=number)
+    return VersionText(text=text, took_ms=round(1000 * (time.perf_counter() - started), 1), version=number)
 
 
-def _marks(before: str, after: str) -> Iterator[Mark]:
+def _marks(before: str, after: str) -> Iterator[VersionDifference]:
     for code in Levenshtein.opcodes(before, after):
         if code.tag != "equal":
-            yield Mark(
+            yield VersionDifference(
                 before=code.src_start, before_end=code.src_end, after=code.dest_start, after_end=code.dest_end
             )  # fmt: skip
 

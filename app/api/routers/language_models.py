@@ -12,18 +12,18 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
 from app.api import errors
-from app.api.dependencies import Identified
+from app.api.dependencies import LanguageDependency, LanguageModelsDependency, PersonDependency
 from app.api.sse import HEADERS, KEEP_ALIVE, described
 from app.api.uploads import bounded_route
 from app.language_models import jobs
 from app.language_models.check_sets import SHIPPED
-from app.language_models.service import LanguageModels, Training
+from app.language_models.service import LanguageModels, TrainingOrder
 from app.language_models.sources import MAX_SOURCES, AnySource, CorrectionsSource, DomainSource, Name, TemplateSource
 from app.language_models.versions import OWN
 from app.storage.tables import LanguageVersion, TrainingJob
@@ -69,7 +69,7 @@ class Callback(BaseModel):
     attempts: int
 
 
-class Job(BaseModel):
+class Training(BaseModel):
     """A training; `progress` (0 to 1) is that of all steps together."""
 
     id: str
@@ -91,7 +91,7 @@ class Job(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: TrainingJob, language: str, *, with_log: bool = True) -> Job:
+    def of(cls, job: TrainingJob, language: str, *, with_log: bool = True) -> Training:
         """Return what a client that reads `language` gets to see of a stored job."""
         error = None
         if job.error_code is not None:
@@ -105,10 +105,10 @@ class Job(BaseModel):
         return cls(**shown, **job.request, progress=_overall(job), log=log, error=error, callback=callback)
 
 
-class Jobs(BaseModel):
+class Trainings(BaseModel):
     """One's own trainings, the newest first."""
 
-    jobs: list[Job]
+    jobs: list[Training]
 
 
 class Version(BaseModel):
@@ -144,13 +144,6 @@ class Current(BaseModel):
     name: str
 
 
-def _models(request: Request) -> LanguageModels:
-    models: LanguageModels = request.app.state.language_models
-    return models
-
-
-Models = Annotated[LanguageModels, Depends(_models)]
-Language = Annotated[str, Depends(errors.language)]
 _Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": errors.ErrorAnswer}}
@@ -162,38 +155,40 @@ _WEIGHTS = (0.1, 0.5, 0.4)  # of the steps that take time, in the progress of th
 @router.post(
     "/jobs",
     status_code=202,
-    responses={200: {"model": Job, "description": "It was submitted before, under the same key."}, **_REFUSALS},
+    responses={200: {"model": Training, "description": "It was submitted before, under the same key."}, **_REFUSALS},
 )
 async def submit(
     asked: TrainingRequest,
     request: Request,
     response: Response,
-    models: Models,
-    person: Identified,
-    language: Language,
+    models: LanguageModelsDependency,
+    person: PersonDependency,
+    language: LanguageDependency,
     idempotency_key: _Key = None,
-) -> Job:
+) -> Training:
     """Begin a training; the answer comes at once. The same key with the same body begins nothing twice."""
-    training = Training(asked.name, asked.sources, asked.order, asked.base, asked.check_set, asked.callback_url)
+    order = TrainingOrder(asked.name, asked.sources, asked.order, asked.base, asked.check_set, asked.callback_url)
     canonical = json.dumps(asked.model_dump(), ensure_ascii=False, sort_keys=True).encode()
     fingerprint = hashlib.sha256(canonical).hexdigest()
     shown = asked.model_dump(include={"order", "base", "check_set"}) | {"sources": _shown(asked.sources)}
-    job, new = await run_in_threadpool(models.submit, person.id, training, shown, fingerprint, idempotency_key)
+    job, new = await run_in_threadpool(models.submit, person.id, order, shown, fingerprint, idempotency_key)
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{job.id}"
     response.status_code = 202 if new else 200
-    return Job.of(job, language)
+    return Training.of(job, language)
 
 
 @router.get("/jobs")
-def list_jobs(models: Models, person: Identified, language: Language) -> Jobs:
+def list_jobs(models: LanguageModelsDependency, person: PersonDependency, language: LanguageDependency) -> Trainings:
     """List one's own trainings, the newest first, without their logs."""
-    return Jobs(jobs=[Job.of(job, language, with_log=False) for job in models.jobs.list(person.id)])
+    return Trainings(jobs=[Training.of(job, language, with_log=False) for job in models.jobs.list(person.id)])
 
 
 @router.get("/jobs/{training_id}", responses=_UNKNOWN)
-def show(training_id: str, models: Models, person: Identified, language: Language) -> Job:
+def show(
+    training_id: str, models: LanguageModelsDependency, person: PersonDependency, language: LanguageDependency
+) -> Training:
     """Say how a training stands."""
-    return Job.of(models.jobs.get(person.id, training_id), language)
+    return Training.of(models.jobs.get(person.id, training_id), language)
 
 
 @router.get(
@@ -204,7 +199,9 @@ def show(training_id: str, models: Models, person: Identified, language: Languag
         **_UNKNOWN,
     },
 )
-async def follow(training_id: str, models: Models, person: Identified, language: Language) -> StreamingResponse:
+async def follow(
+    training_id: str, models: LanguageModelsDependency, person: PersonDependency, language: LanguageDependency
+) -> StreamingResponse:
     """Follow a training until it ends."""
     updates = models.follow(person.id, training_id)
     first = await anext(updates)  # here, so that an unknown id is answered with a status of its own
@@ -212,39 +209,41 @@ async def follow(training_id: str, models: Models, person: Identified, language:
 
 
 @router.post("/jobs/{training_id}/cancel", responses=_UNKNOWN)
-async def cancel(training_id: str, models: Models, person: Identified, language: Language) -> Job:
+async def cancel(
+    training_id: str, models: LanguageModelsDependency, person: PersonDependency, language: LanguageDependency
+) -> Training:
     """Stop a training; one that has ended stays as it is."""
-    return Job.of(await models.cancel(person.id, training_id), language)
+    return Training.of(await models.cancel(person.id, training_id), language)
 
 
 @router.delete("/jobs/{training_id}", status_code=204, responses=_UNKNOWN)
-async def remove(training_id: str, models: Models, person: Identified) -> None:
+async def remove(training_id: str, models: LanguageModelsDependency, person: PersonDependency) -> None:
     """Stop a training and delete it; a version that it published stays."""
     await models.remove(person.id, training_id)
 
 
 @router.get("/versions")
-def versions(models: Models, language: Language) -> Versions:
+def versions(models: LanguageModelsDependency, language: LanguageDependency) -> Versions:
     """List what was published, the newest first, and what recognises now."""
     return _standing(models, language)
 
 
 @router.post("/versions/{number}/publish", responses=_UNKNOWN | _CONFLICT)
-def publish(number: int, models: Models, language: Language) -> Versions:
+def publish(number: int, models: LanguageModelsDependency, language: LanguageDependency) -> Versions:
     """Let a version recognise from now on, here and on all nodes; 0 is the model folder's own."""
     models.publish(number)
     return _standing(models, language)
 
 
 @router.post("/rollback", responses=_CONFLICT)
-def roll_back(models: Models, language: Language) -> Versions:
+def roll_back(models: LanguageModelsDependency, language: LanguageDependency) -> Versions:
     """Let what recognised before do so again."""
     models.roll_back()
     return _standing(models, language)
 
 
 @router.get("/versions/{number}/model", response_class=FileResponse, responses=_UNKNOWN | _CONFLICT)
-def download(number: int, models: Models) -> FileResponse:
+def download(number: int, models: LanguageModelsDependency) -> FileResponse:
     """Return the file of a version, and its SHA-256 in X-Checksum-Sha256."""
     version = models.versions.get(number)
     return FileResponse(
@@ -256,7 +255,7 @@ def download(number: int, models: Models) -> FileResponse:
 
 
 @router.get("/current")
-def current(models: Models) -> Current:
+def current(models: LanguageModelsDependency) -> Current:
     """Say what is published, for nodes that take it over."""
     _, version = models.versions.current()
     return Current(number=version.number, sha256=version.sha256, name=version.name) if version else Current(
@@ -337,4 +336,4 @@ async def _events(first: TrainingJob, updates: AsyncIterator[TrainingJob], langu
 
 
 def _event(job: TrainingJob, language: str) -> str:
-    return f"event: job\ndata: {Job.of(job, language).model_dump_json()}\n\n"
+    return f"event: job\ndata: {Training.of(job, language).model_dump_json()}\n\n"

@@ -32,15 +32,14 @@ from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
-from app.access.limits import Limits
 from app.api import errors
-from app.api.dependencies import Identified
+from app.api.dependencies import PersonDependency, ServicesDependency
 from app.api.routers.chat import ChatMessage
-from app.chat.conversation import Conversation, Conversations
+from app.chat.conversation import Conversation
 from app.chat.spoken_message import Recording
 from app.errors import INTERNAL_ERROR, AppError, Detail, RequestInvalid
 from app.monitoring.logs import origin
-from app.recognition.live import Final, LiveSession, LiveSessions, Quiet, SpeechStarted
+from app.recognition.live import Final, LiveSession, Quiet, SpeechStarted
 from asr.errors import AsrError
 from asr.streaming import HIGHEST_RATE, LOWEST_RATE, Partial, SessionOptions
 
@@ -74,18 +73,19 @@ class End(BaseModel):
 
 
 @router.websocket("/conversations/{conversation_id}/live")
-async def live(websocket: WebSocket, conversation_id: str, person: Identified) -> None:
+async def live(
+    websocket: WebSocket, conversation_id: str, person: PersonDependency, services: ServicesDependency
+) -> None:
     """Listen to what is said in a conversation, and answer it."""
     await websocket.accept()
     language = "zh"
     try:
         begin = _read(Begin, await _text(websocket))
         language = begin.language
-        state = websocket.app.state
-        limits: Limits = state.limits
+        limits = services.limits
         address = websocket.client.host if websocket.client else ""
         limits.check_audio(person.id, address)
-        conversations: Conversations = state.conversations
+        conversations = services.conversations
         conversation = await conversations.open(person.id, conversation_id)
         conversations.queue.check_admission()
         options = SessionOptions(
@@ -93,10 +93,9 @@ async def live(websocket: WebSocket, conversation_id: str, person: Identified) -
             start_silence=QUIET_SECONDS if begin.hands_free else None,
             hotwords=await asyncio.to_thread(conversations.hotwords, person.id, conversation_id),
         )
-        listening: LiveSessions = state.live
-        async with listening.listen(options) as listener:
+        async with services.live.listen(options) as listener:
             try:
-                longest = state.settings.max_record_seconds + 1.0  # the page lets go at the limit, give or take
+                longest = services.settings.max_record_seconds + 1.0  # the page lets go at the limit, give or take
                 await Speaker(websocket, begin, conversation, listener, longest).serve()
             finally:
                 limits.spend_audio(person.id, address, listener.session.seconds)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
-from app.api.dependencies import Identified
-from app.storage.personal_data import PersonalData
+from app.api.dependencies import PersonalDataDependency, PersonDependency
 
 router = APIRouter(prefix="/api/me", tags=["me"])
 
@@ -23,9 +22,8 @@ class Forgotten(BaseModel):
 
 
 @router.get("/export", response_class=FileResponse, responses={200: {"content": {"application/zip": {}}}})
-def export(request: Request, person: Identified) -> FileResponse:
+def export(personal: PersonalDataDependency, person: PersonDependency) -> FileResponse:
     """Return all that is kept of you: a zip archive of JSON lines and recordings."""
-    personal: PersonalData = request.app.state.personal
     file = tempfile.NamedTemporaryFile(prefix="tingshuo-", suffix=".zip")  # noqa: SIM115 -- sent after the return
     try:
         personal.export(person.id, file.file)
@@ -39,7 +37,6 @@ def export(request: Request, person: Identified) -> FileResponse:
 
 
 @router.delete("")
-async def forget(request: Request, person: Identified) -> Forgotten:
+async def forget(personal: PersonalDataDependency, person: PersonDependency) -> Forgotten:
     """Delete all that is kept of you, keys and logins too; it cannot be undone."""
-    personal: PersonalData = request.app.state.personal
     return Forgotten(records=await run_in_threadpool(personal.forget, person.id))

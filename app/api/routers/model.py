@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from app.api import errors
+from app.api.dependencies import LanguageDependency, ModelDependency
 from app.recognition.running_model import RunningModel
 
 router = APIRouter(prefix="/api", tags=["config"])
@@ -41,6 +42,6 @@ class Model(BaseModel):
 
 
 @router.get("/model")
-def model(request: Request, language: Annotated[str, Depends(errors.language)]) -> Model:
+def model(running: ModelDependency, language: LanguageDependency) -> Model:
     """Say which model recognises."""
-    return Model.of(request.app.state.model, language)
+    return Model.of(running, language)

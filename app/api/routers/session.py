@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
-from app.access.authentication import Access, Mode
+from app.access.authentication import Mode
 from app.api import errors
-from app.api.dependencies import Identified
+from app.api.dependencies import AccessDependency, PersonDependency, SettingsDependency
 from app.api.middleware.gate import SESSION_COOKIE, set_cookie
 
 router = APIRouter(tags=["session"])
@@ -36,14 +35,6 @@ class Session(BaseModel):
     can_log_out: bool
 
 
-def _access(request: Request) -> Access:
-    access: Access = request.app.state.access
-    return access
-
-
-Gatekeeper = Annotated[Access, Depends(_access)]
-
-
 @router.get("/login", include_in_schema=False)
 def login_page() -> FileResponse:
     """Return the page to log in on."""
@@ -51,7 +42,7 @@ def login_page() -> FileResponse:
 
 
 @router.get("/api/session")
-def show_session(request: Request, access: Gatekeeper, person: Identified) -> Session:
+def show_session(request: Request, access: AccessDependency, person: PersonDependency) -> Session:
     """Say who one is."""
     return Session(
         # A visitor's id is of no use to them, and is not for screenshots.
@@ -67,21 +58,21 @@ def show_session(request: Request, access: Gatekeeper, person: Identified) -> Se
     status_code=204,
     responses={code: {"model": errors.ErrorAnswer} for code in (401, 422, 429)},
 )
-async def log_in(login: Login, request: Request, access: Gatekeeper) -> Response:
+async def log_in(login: Login, request: Request, access: AccessDependency, settings: SettingsDependency) -> Response:
     """Log in with name and password; the answer sets the cookie of the session."""
     address = request.client.host if request.client else ""
     token = await run_in_threadpool(access.log_in, login.name, login.password, address)
     response = Response(status_code=204)
     seconds = int(access.sessions.lifetime.total_seconds())
-    set_cookie(response, SESSION_COOKIE, token, seconds, request.scope, request.app.state.settings)
+    set_cookie(response, SESSION_COOKIE, token, seconds, request.scope, settings)
     return response
 
 
 @router.delete("/api/session", status_code=204)
-async def log_out(request: Request, access: Gatekeeper) -> Response:
+async def log_out(request: Request, access: AccessDependency, settings: SettingsDependency) -> Response:
     """End the session, here and in the database."""
     if token := request.cookies.get(SESSION_COOKIE, ""):
         await run_in_threadpool(access.sessions.end, token)
     response = Response(status_code=204)
-    set_cookie(response, SESSION_COOKIE, "", 0, request.scope, request.app.state.settings)
+    set_cookie(response, SESSION_COOKIE, "", 0, request.scope, settings)
     return response

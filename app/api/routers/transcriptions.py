@@ -17,17 +17,22 @@ from starlette.datastructures import FormData
 from starlette.responses import StreamingResponse
 
 from app.api import errors
-from app.api.dependencies import Identified
+from app.api.dependencies import (
+    ConversationsDependency,
+    LanguageDependency,
+    PersonDependency,
+    SettingsDependency,
+    TranscriptionsDependency,
+)
 from app.api.playback import playback
 from app.api.sse import HEADERS, KEEP_ALIVE, described
 from app.api.uploads import require_room, sent_file
-from app.chat.conversation import Conversations
 from app.errors import FieldInvalid
 from app.recognition.files import Options
 from app.storage.store import UNKNOWN_FORMAT, WAV
 from app.storage.tables import TranscriptionJob
 from app.transcriptions.pauses import with_pauses
-from app.transcriptions.service import Transcriptions, Update
+from app.transcriptions.service import Update
 from asr import Formatting, Segment
 from asr.hotwords.list import parse_strictly
 from asr.text.subtitles import to_json, to_srt, to_text, to_vtt
@@ -38,7 +43,7 @@ MEDIA_TYPES = {"txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/
 router = APIRouter(prefix="/api/transcribe", tags=["transcribe"])
 
 
-class Job(BaseModel):
+class Transcription(BaseModel):
     """A file on its way to a transcript: `heard` of its `seconds` are done."""
 
     id: str
@@ -53,7 +58,7 @@ class Job(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: TranscriptionJob, language: str) -> Job:
+    def of(cls, job: TranscriptionJob, language: str) -> Transcription:
         """Return what a client that reads `language` gets to see of a stored job."""
         error = None
         if job.error_code is not None:
@@ -99,14 +104,6 @@ class HeardSegment(BaseModel):
         )
 
 
-def _transcriptions(request: Request) -> Transcriptions:
-    transcriptions: Transcriptions = request.app.state.transcriptions
-    return transcriptions
-
-
-Running = Annotated[Transcriptions, Depends(_transcriptions)]
-Language = Annotated[str, Depends(errors.language)]
-
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": errors.ErrorAnswer}}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": errors.ErrorAnswer} for code in (400, 408, 413, 415, 422, 503)
@@ -139,26 +136,33 @@ _FORM = {
     dependencies=[Depends(require_room)],
 )
 async def submit(
-    request: Request, response: Response, transcriptions: Running, person: Identified, language: Language
-) -> Job:
+    request: Request,
+    response: Response,
+    transcriptions: TranscriptionsDependency,
+    conversations: ConversationsDependency,
+    settings: SettingsDependency,
+    person: PersonDependency,
+    language: LanguageDependency,
+) -> Transcription:
     """Hand in a file; the answer comes at once, the transcript is followed under the id in it."""
     # Asked before the body is read, so that nobody uploads a recording only to be sent away.
     transcriptions.check_admission()
-    async with sent_file(request, "file", request.app.state.settings) as (upload, form):
+    async with sent_file(request, "file", settings) as (upload, form):
         options = _options(form)
-        conversations: Conversations = request.app.state.conversations
         # As everywhere else: the owner's global list, and what comes with the request on top of it.
         hotwords = await run_in_threadpool(conversations.hotwords, person.id, request=options.hotwords)
         options = replace(options, hotwords=hotwords)
         job = await transcriptions.submit(person.id, upload.filename or "", upload.file, options)
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{job.id}"
-    return Job.of(job, language)
+    return Transcription.of(job, language)
 
 
 @router.get("/{job_id}", responses=_UNKNOWN)
-def show(job_id: str, transcriptions: Running, person: Identified, language: Language) -> Job:
+def show(
+    job_id: str, transcriptions: TranscriptionsDependency, person: PersonDependency, language: LanguageDependency
+) -> Transcription:
     """Say how a transcription stands."""
-    return Job.of(transcriptions.jobs.get(person.id, job_id), language)
+    return Transcription.of(transcriptions.jobs.get(person.id, job_id), language)
 
 
 @router.get(
@@ -171,9 +175,9 @@ def show(job_id: str, transcriptions: Running, person: Identified, language: Lan
 )
 async def follow(
     job_id: str,
-    transcriptions: Running,
-    person: Identified,
-    language: Language,
+    transcriptions: TranscriptionsDependency,
+    person: PersonDependency,
+    language: LanguageDependency,
     after: Annotated[int, Query(ge=-1)] = -1,
     last_event_id: Annotated[int, Header(ge=-1)] = -1,
 ) -> StreamingResponse:
@@ -190,8 +194,8 @@ async def follow(
 )
 def result(
     job_id: str,
-    transcriptions: Running,
-    person: Identified,
+    transcriptions: TranscriptionsDependency,
+    person: PersonDependency,
     form: Annotated[Literal["txt", "srt", "vtt", "json"], Query(alias="format")] = "json",
     partial: bool = False,
 ) -> Response:
@@ -203,7 +207,7 @@ def result(
 
 
 @router.get("/{job_id}/audio", response_class=StreamingResponse, responses=_UNKNOWN)
-def play(request: Request, job_id: str, transcriptions: Running, person: Identified) -> Response:
+def play(request: Request, job_id: str, transcriptions: TranscriptionsDependency, person: PersonDependency) -> Response:
     """Return the recording: WAV, any part of it by Range; or what was uploaded while that is not decoded."""
     job = transcriptions.jobs.get(person.id, job_id)
     playable = job.audio_type == WAV
@@ -217,19 +221,23 @@ def play(request: Request, job_id: str, transcriptions: Running, person: Identif
 
 
 @router.post("/{job_id}/cancel", responses=_UNKNOWN)
-async def cancel(job_id: str, transcriptions: Running, person: Identified, language: Language) -> Job:
+async def cancel(
+    job_id: str, transcriptions: TranscriptionsDependency, person: PersonDependency, language: LanguageDependency
+) -> Transcription:
     """Stop a transcription; what was heard by then stays."""
-    return Job.of(await transcriptions.cancel(person.id, job_id), language)
+    return Transcription.of(await transcriptions.cancel(person.id, job_id), language)
 
 
 @router.post("/{job_id}/retry", status_code=202, responses={**_UNKNOWN, 409: {}, 503: {}})
-async def retry(job_id: str, transcriptions: Running, person: Identified, language: Language) -> Job:
+async def retry(
+    job_id: str, transcriptions: TranscriptionsDependency, person: PersonDependency, language: LanguageDependency
+) -> Transcription:
     """Begin a transcription that failed or was cancelled anew."""
-    return Job.of(await transcriptions.retry(person.id, job_id), language)
+    return Transcription.of(await transcriptions.retry(person.id, job_id), language)
 
 
 @router.delete("/{job_id}", status_code=204, responses=_UNKNOWN)
-async def remove(job_id: str, transcriptions: Running, person: Identified) -> None:
+async def remove(job_id: str, transcriptions: TranscriptionsDependency, person: PersonDependency) -> None:
     """Delete a transcription and its recording."""
     await transcriptions.remove(person.id, job_id)
 
@@ -248,7 +256,7 @@ def _shown(update: Update, language: str) -> list[str]:
     segments = [HeardSegment.of(number, one) for number, one in enumerate(update.segments, update.position)]
     return [
         *(f"id: {one.number}\nevent: segment\ndata: {one.model_dump_json()}\n\n" for one in segments),
-        f"event: job\ndata: {Job.of(update.job, language).model_dump_json()}\n\n",
+        f"event: job\ndata: {Transcription.of(update.job, language).model_dump_json()}\n\n",
     ]
 
 
