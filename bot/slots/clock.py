@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 
 from bot.slots.mention import Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
-from bot.slots.number import to_number
+from bot.slots.numerals import whole_number
 from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 
@@ -53,11 +53,7 @@ class TimeReader:
         return pick(found)
 
     def _mention(
-        self,
-        heard: CleanText,
-        match: re.Match[str],
-        span: tuple[int, int],
-        by_sound: tuple[float, float] | None,
+        self, heard: CleanText, match: re.Match[str], span: tuple[int, int], by_sound: tuple[float, float] | None
     ) -> Mention:
         value = _normalised(match)
         confidence, gain = by_sound or (spelled_confidence(heard, *span), float(span[1] - span[0]))
@@ -78,16 +74,18 @@ class TimeReader:
 
 def _normalised(match: re.Match[str]) -> str:
     """Return HH:MM, "" when there is no such time."""
-    hour = to_number(match["hour"] or match["dhour"]) or 0
-    minute = int(match["dminute"] or 0) + (30 if match["half"] else 0) + 15 * (to_number(match["quarters"] or "0") or 0)
-    minute += to_number(match["minute"] or "0") or 0
+    hour = whole_number(match["hour"] or match["dhour"]) or 0
+    minute = (
+        int(match["dminute"] or 0) + (30 if match["half"] else 0) + 15 * (whole_number(match["quarters"] or "0") or 0)
+    )
+    minute += whole_number((match["minute"] or "").lstrip("零") or "0") or 0
     period = match["period"]
     if period is None:
         hour += _NOON if match["hour"] and 1 <= hour <= 6 else 0
     elif hour < _NOON and _PERIODS[period] == _NOON and not (period == "中午" and hour > 6):
         hour += _NOON
     if match["less"]:
-        minute -= 15 if match["less"] == "一刻" else to_number(match["less"]) or 0
+        minute -= 15 if match["less"] == "一刻" else whole_number(match["less"]) or 0
     hour, minute = divmod(60 * hour + minute, 60)
     return f"{hour % 24:02d}:{minute:02d}" if hour <= 24 else ""
 

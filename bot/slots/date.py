@@ -95,7 +95,10 @@ def _day(found: Mapping[str, str | None], today: date) -> date | None:
 
 
 def _number(text: str | None) -> int:
-    return whole_number((text or "").replace("两", "二"))
+    number = whole_number(text or "")
+    if number is None:
+        raise ValueError(text)
+    return number
 
 
 def _year(text: str) -> int:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from bot.slots.mention import Mention, pick, spelled_confidence
-from bot.slots.numerals import NUMERAL, WELL_FORMED, read_by_sound, whole_number
+from bot.slots.numerals import read_by_sound
 from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import Sounds
+from mandarin.numbers import NUMERALS, Numerals
 
-_NUMERAL = r"(?:\d{1,5}(?:\.\d{1,3})?|[零〇一二两三四五六七八九十百]{1,6}(?:点[零〇一二三四五六七八九]{1,3})?|半)"
 _JOINTS = {"乘以": "×", "乘": "×", "x": "×", "×": "×", "*": "×", "到": "–", "至": "–", "-": "–"}
-_JOINT = "|".join(map(re.escape, _JOINTS))
 _EXACT, _NEAR = 0.9, 0.75  # how sure a size is whose characters only sound right; the second is asked about
 _DOUBT = 0.5  # half a unit may be the whole one of something else: 三粒
-_STRAY = "[一-鿿]?"  # what a recogniser may have put in between
+_HALF = Decimal("0.5")
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    """A number with its unit ("" for none) between two places of a text."""
+
+    start: int
+    end: int
+    number_end: int
+    low: Decimal
+    high: Decimal
+    unit: str
 
 
 class MeasureReader:
@@ -29,9 +39,8 @@ class MeasureReader:
         self._slot = slot
         self._unit = units[0]
         self._factors = {**{unit: Decimal(1) for unit in units}, **{k: Decimal(str(v)) for k, v in converts.items()}}
-        self._pattern = _pattern(r"(?<![\d点.])", _NUMERAL, self._factors)
-        self._sounded_pattern = _pattern(f"(?<![{NUMERAL}])", WELL_FORMED, self._factors)
-        self._misheard = _misheard(self._factors)
+        self._names = tuple(sorted(self._factors, key=len, reverse=True))
+        self._pairs = tuple(unit for unit in self._factors if len(unit) == 2 and not unit.isascii())
         sounded = dict.fromkeys(c for c in "".join((*self._factors, *_JOINTS)) if not c.isascii())
         self._sounded = "".join(sounded).replace("以", "")
 
@@ -53,40 +62,71 @@ class MeasureReader:
     def _find_misheard(self, heard: CleanText, text: str) -> list[Mention]:
         """Return the sizes whose unit is not whole, or that have a stray character in them."""
         found = []
-        for match in self._misheard.finditer(text):
-            unit = next(unit for unit in self._factors if unit[0] in match.group("whole", "split", "part"))
-            number = _decimal(match["number"])
-            written = heard.text[slice(*match.span("number"))]
-            if number is not None and set(written) & set(match["number"]):  # else nothing but sounds speaks for it
-                value = _shown(number * self._factors[unit]) + self._unit
-                mention = self._mention(heard, match.span(), value, _NEAR, by_sound=True)
+        for quantity in self._quantities(text, exact=True):
+            unit, end = ("", quantity.end) if quantity.unit else self._broken_unit(text, quantity.number_end)
+            written = heard.text[quantity.start : quantity.number_end]
+            # else nothing but sounds speaks for it
+            if unit and set(written) & set(text[quantity.start : quantity.number_end]):
+                value = _shown(quantity.low * self._factors[unit]) + self._unit
+                mention = self._mention(heard, (quantity.start, end), value, _NEAR, by_sound=True)
                 found.append(replace(mention, gain=mention.gain - _DOUBT))
         return found
 
+    def _broken_unit(self, text: str, at: int) -> tuple[str, int]:
+        """Return the unit that begins at a place, with a stray character before or in it, or its end lost."""
+        for unit in self._pairs:
+            if text.startswith(unit, at + 1):
+                return unit, at + 3
+            if text[at : at + 1] == unit[0] and text[at + 2 : at + 3] == unit[1]:
+                return unit, at + 3
+        part = next((unit for unit in self._pairs if text[at : at + 1] == unit[0]), "")
+        return part, at + 1
+
     def _find(self, heard: CleanText, text: str, *, asked: bool, confidence: float | None = None) -> list[Mention]:
         found = []
-        pattern = self._pattern if confidence is None else self._sounded_pattern
-        for match in pattern.finditer(text):
-            unit = match["second_unit"] or match["first_unit"]
-            if unit is None and not asked:
+        quantities = list(self._quantities(text, exact=confidence is not None))
+        for first in quantities:
+            joint = next((joint for joint in _JOINTS if text.startswith(joint, first.end)), "")
+            start = first.end + len(joint)
+            second = next((one for one in quantities if joint and one.start == start), None)
+            sizes = [first] if second is None else [first, second]
+            unit = sizes[-1].unit or first.unit
+            if not unit and not asked:
                 continue
-            value = self._value(match, unit or self._unit)
-            if value:
-                sure = spelled_confidence(heard, *match.span()) if confidence is None else confidence
-                found.append(self._mention(heard, match.span(), value, sure, by_sound=confidence is not None))
+            span = (first.start, sizes[-1].end)
+            value = self._value(sizes, unit or self._unit, _JOINTS.get(joint, ""))
+            sure = spelled_confidence(heard, *span) if confidence is None else confidence
+            found.append(self._mention(heard, span, value, sure, by_sound=confidence is not None))
         return pick(found)
 
-    def _value(self, match: re.Match[str], unit: str) -> str:
-        """Return the value in the slot's unit, "" for what is no number; the last unit said counts for both."""
+    def _quantities(self, text: str, *, exact: bool) -> Iterator[_Quantity]:
+        """Yield every number with what stands behind it; `exact`: no approximations, whose digits may be misheard."""
+        numerals = Numerals(text)
+        for place, character in enumerate(text):
+            before = text[place - 1 : place]
+            if before in NUMERALS or before in ("点", ".") or (character not in NUMERALS and character != "半"):
+                continue
+            number = numerals.number(place)
+            if number is not None and (number.exact or not exact) and text[number.end : number.end + 1] not in NUMERALS:
+                end = number.end + (text[number.end : number.end + 1] == "个")
+                unit = self._unit_at(text, end)
+                end = end + len(unit) if unit else number.end
+                half = text.startswith("半", end) and not text.startswith("半径", end) and (unit or end > number.end)
+                more = _HALF if half else Decimal(0)
+                yield _Quantity(place, end + bool(half), number.end, number.low + more, number.high + more, unit)
+            elif character == "半" and (unit := self._unit_at(text, place + 1)):
+                yield _Quantity(place, place + 1 + len(unit), place + 1, _HALF, _HALF, unit)
+
+    def _unit_at(self, text: str, at: int) -> str:
+        return next((unit for unit in self._names if text.startswith(unit, at)), "")
+
+    def _value(self, sizes: Sequence[_Quantity], unit: str, joint: str) -> str:
+        """Return the value in the slot's unit; the last unit said counts for both."""
         numbers = []
-        for name in ("first", "second"):
-            number = _decimal(match[name]) if match[name] else None
-            if match[name] and number is None:
-                return ""
-            if number is not None:
-                half = Decimal("0.5") if match[f"{name}_half"] else Decimal(0)
-                numbers.append(_shown((number + half) * self._factors[match[f"{name}_unit"] or unit]))
-        joint = _JOINTS[match["joint"]] if match["joint"] else ""
+        for size in sizes:
+            factor = self._factors[size.unit or unit]
+            ends = dict.fromkeys(_shown(end * factor) for end in (size.low, size.high))
+            numbers.append("–".join(ends))
         return joint.join(numbers) + self._unit
 
     def _mention(
@@ -104,43 +144,11 @@ class MeasureReader:
         )
 
 
-def _pattern(before: str, numeral: str, units: Iterable[str]) -> re.Pattern[str]:
-    unit = "|".join(sorted(map(re.escape, units), key=len, reverse=True))
-    first, second = (
-        rf"(?P<{name}>{numeral})个?(?P<{name}_unit>{unit})?(?P<{name}_half>半(?!径))?" for name in ("first", "second")
-    )
-    return re.compile(rf"{before}{first}(?:(?P<joint>{_JOINT}){second})?")
-
-
-def _misheard(units: Iterable[str]) -> re.Pattern[str]:
-    """Return what finds a size with one stray character, or with the second character of its unit lost."""
-    pairs = [unit for unit in units if len(unit) == 2 and not unit.isascii()]
-    if not pairs:
-        return re.compile("(?!)(?P<number>)(?P<whole>)(?P<split>)(?P<part>)")
-    first, second = ("".join(unit[place] for unit in pairs) for place in (0, 1))
-    whole = rf"(?:{_STRAY}(?P<whole>[{first}])[{second}]|(?P<split>[{first}]){_STRAY}[{second}])"
-    return re.compile(rf"(?<![{NUMERAL}])(?P<number>{WELL_FORMED})(?:{whole}|(?P<part>[{first}]))")
-
-
 def _without(text: str, mentions: Iterable[Mention]) -> str:
     """Return the text with the mentions' characters replaced by commas."""
     for mention in mentions:
         text = text[: mention.start] + "," * (mention.end - mention.start) + text[mention.end :]
     return text
-
-
-def _decimal(numeral: str) -> Decimal | None:
-    if numeral == "半":
-        return Decimal("0.5")
-    whole, _, fraction = numeral.replace("〇", "零").partition("点")
-    try:
-        if numeral[0].isdigit() and numeral.isascii():
-            return Decimal(numeral)
-        number = whole_number(whole)
-        digits = "".join(str("零一二三四五六七八九".index(digit)) for digit in fraction)
-        return Decimal(f"{number}.{digits or 0}")
-    except (ValueError, InvalidOperation):
-        return None
 
 
 def _shown(number: Decimal) -> str:

@@ -6,29 +6,21 @@
 
 from __future__ import annotations
 
-import cn2an
-
 from bot.understanding.sounds import folded, syllables
+from mandarin.numbers import Numerals
 
 NUMERAL = "零一二两三四五六七八九十百点半"
-_DIGIT = "[零一二两三四五六七八九]"
-_BELOW_A_HUNDRED = f"{_DIGIT}?十{_DIGIT}?|{_DIGIT}"
-WELL_FORMED = rf"(?:(?:{_DIGIT}百零?(?:{_BELOW_A_HUNDRED})?|{_BELOW_A_HUNDRED})(?:点{_DIGIT}{{1,3}})?|半)"
-"""A regular expression for numbers below a thousand as they are said: 三十四, 零点五, not 三四."""
-
 _ONES = frozenset("一二两三四五六七八九")
 _ONE_SYLLABLE_ONLY = frozenset("十百半")  # what is near to these is more often something else
 _NO_NUMERAL = frozenset("是时有没")  # words in their own right where a numeral may begin
 
 
-def whole_number(numeral: str) -> int:
-    """Return the number that digits or Chinese numerals stand for; raises ValueError when they are none (零十一)."""
-    if numeral.isascii() and numeral.isdigit():
-        return int(numeral)
-    try:
-        return int(cn2an.cn2an("二" if numeral == "两" else numeral, "smart"))
-    except KeyError as error:  # what cn2an raises for a part that is no number
-        raise ValueError(f"{numeral} is no number") from error
+def whole_number(numeral: str) -> int | None:
+    """Return the number that a whole text stands for, in digits or characters; None when it is none, or not exact."""
+    found = Numerals(numeral).cardinal(0) if numeral else None
+    if found is None or found.end != len(numeral) or not found.exact:
+        return None
+    return int(found.low)
 
 
 def read_by_sound(text: str, more: str = "", *, near: bool) -> str:

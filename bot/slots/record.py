@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 
 from bot.slots.mention import Mention, spelled_confidence
-from bot.slots.number import to_number
+from bot.slots.numerals import whole_number
 from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 
@@ -38,7 +38,7 @@ def find_place(heard: CleanText, sounds: Sounds | None) -> tuple[str, tuple[int,
         span = (near[0].start, near[0].end) if near else span
     if match is None:
         return "", span
-    return (str(to_number(match["number"])) if match["number"] else LAST), span
+    return (str(whole_number(match["number"])) if match["number"] else LAST), span
 
 
 class RecordReader:
@@ -56,7 +56,7 @@ class RecordReader:
         return [
             Mention(
                 slot=self._slot,
-                value=LAST if match["last"] else str(to_number(match["number"])),
+                value=LAST if match["last"] else str(whole_number(match["number"])),
                 said=heard.shown[slice(*match.span())],
                 start=match.start(),
                 end=match.end(),
