@@ -121,15 +121,13 @@ class PhoneticWords:
         forms: dict[int, list[tuple[str, list[int], float]]] = {}
         for hotword in hotwords:
             for form in (hotword.word, *hotword.aliases):
-                read = syllables(form)
-                if read is None or len(form) < 2 or not all(one in table.syllable_index for one in read):
+                read = syllables(form) if len(form) > 1 else None
+                sounds = [table.syllable_index.get(syllable, -1) for syllable in read or ()]
+                if not sounds or -1 in sounds:
                     continue
                 # An alias is only a way to say the word: none of its own characters is wanted.
-                wanted = [table.unit_index.get(char, -1) if form == hotword.word else -1 for char in form]
-                row = [
-                    cells.setdefault((table.syllable_index[syllable], unit), len(cells))
-                    for syllable, unit in zip(read, wanted, strict=True)
-                ]
+                wanted = [table.unit_index.get(char, -1) for char in form] if form is hotword.word else [-1] * len(form)
+                row = [cells.setdefault(cell, len(cells)) for cell in zip(sounds, wanted, strict=True)]
                 forms.setdefault(len(form), []).append((hotword.word, row, hotword.weight / DEFAULT_WEIGHT))
         self._syllables = np.array([syllable for syllable, _ in cells], dtype=np.int64)
         self._units = np.array([unit for _, unit in cells], dtype=np.int64)

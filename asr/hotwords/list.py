@@ -17,7 +17,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -26,7 +26,10 @@ from typing import Any
 from asr.errors import HotwordsInvalid
 
 MAX_WORDS = 5000
+MAX_FORMS = 20  # aliases of a word, and as many contexts
 MAX_LENGTH = 20  # characters of a word, an alias or a context
+MAX_CHARACTERS = 2**20  # of a text: twice what 5,000 words with their aliases usually take
+MAX_ENTRIES = 4 * MAX_WORDS  # read of one list, wrong ones and repeated ones among them
 MIN_WEIGHT, DEFAULT_WEIGHT, MAX_WEIGHT = 1, 20, 100
 
 _RESERVED = frozenset('|~,，、;；:："“”{}[]')
@@ -98,8 +101,13 @@ class Hotword:
         for text in (self.word, *self.aliases, *self.contexts):
             _check_text(text)
         _check_weight(self.weight)
-        object.__setattr__(self, "aliases", tuple(a for a in dict.fromkeys(self.aliases) if a != self.word))
-        object.__setattr__(self, "contexts", tuple(dict.fromkeys(self.contexts)))
+        for name, forms in (("aliases", self.aliases), ("contexts", self.contexts)):
+            unique = tuple(form for form in dict.fromkeys(forms) if name == "contexts" or form != self.word)
+            if len(unique) > MAX_FORMS:
+                raise _Wrong(
+                    Reason.TOO_MANY, f"“{self.word}” has {len(unique)} {name}; {MAX_FORMS} is the most for one word."
+                )
+            object.__setattr__(self, name, unique)
 
     def line(self) -> str:
         """Return the entry as a line of the text form."""
@@ -108,10 +116,15 @@ class Hotword:
         return f"{left} {_CONTEXT} {' | '.join(self.contexts)}" if self.contexts else left
 
     def merged_with(self, other: Hotword) -> Hotword:
-        """Return one entry for a word that stands in a list twice: the higher weight, all aliases and contexts."""
-        return Hotword(
-            self.word, max(self.weight, other.weight), self.aliases + other.aliases, self.contexts + other.contexts
+        """Return one entry for a word that stands in a list twice: the higher weight, aliases and contexts of both.
+
+        Of more than MAX_FORMS of them, the last are kept: they were added last.
+        """
+        aliases, contexts = (
+            tuple(dict.fromkeys(forms))[-MAX_FORMS:]
+            for forms in (self.aliases + other.aliases, self.contexts + other.contexts)
         )
+        return Hotword(self.word, max(self.weight, other.weight), aliases, contexts)
 
 
 @dataclass(frozen=True)
@@ -183,7 +196,11 @@ def parse(value: object, *, vocabulary: Collection[str] | None = None) -> Parsed
     """
     found: list[tuple[Hotword, int, int]] = []
     problems: list[HotwordProblem] = []
-    for line, column, entry in _entries(value):
+    for number, (line, column, entry) in enumerate(_entries(value)):
+        if number == MAX_ENTRIES:
+            message = f"A list has at most {MAX_ENTRIES} entries; the rest is not read."
+            problems.append(HotwordProblem(line, column, Reason.TOO_MANY, message))
+            break
         if isinstance(entry, _Wrong):
             problems.append(HotwordProblem(line, column + entry.offset, entry.reason, str(entry)))
         else:
@@ -262,6 +279,9 @@ def _entries(value: object) -> Iterator[_Entry]:
 
 
 def _text_entries(text: str) -> Iterator[_Entry]:
+    if len(text) > MAX_CHARACTERS:
+        yield 1, 1, _Wrong(Reason.TOO_MANY, f"A list has at most {MAX_CHARACTERS} characters.")
+        return
     if text.lstrip()[:1] in ("{", "["):
         try:
             yield from _entries(json.loads(text, object_pairs_hook=_Pairs))
@@ -321,17 +341,15 @@ def _line_entries(line: str) -> Iterator[tuple[int, Hotword | _Wrong]]:
         if len(items) > 2:
             raise _Wrong(Reason.RESERVED_CHARACTER, "Before the first | stands one word and its weight.")
         weight = _weight(items[1].group()) if len(items) > 1 else DEFAULT_WEIGHT
-        aliases = tuple(_forms(rest))
-        yield start, Hotword(items[0].group(), weight, aliases, tuple(_forms(tail.split("|") if mark else [])))
+        yield start, Hotword(items[0].group(), weight, _forms(rest), _forms(tail.split("|") if mark else []))
     except _Wrong as error:
         yield start, error
 
 
-def _forms(parts: Iterable[str]) -> Iterator[str]:
-    for part in parts:
-        if not part.strip():
-            raise _Wrong(Reason.EMPTY_WORD, "There is nothing between two | or after ~~~.")
-        yield part.strip()
+def _forms(parts: Sequence[str]) -> tuple[str, ...]:
+    if not all(part.strip() for part in parts):
+        raise _Wrong(Reason.EMPTY_WORD, "There is nothing between two | or after ~~~.")
+    return tuple(dict.fromkeys(part.strip() for part in parts))
 
 
 def _plain_entries(line: str) -> Iterator[tuple[int, Hotword | _Wrong]]:
