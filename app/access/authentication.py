@@ -11,26 +11,28 @@ Keys work in all three.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Literal
 
+from starlette.concurrency import run_in_threadpool
+
 from app.access.credentials import ApiKeys, LoginSessions, digest
-from app.access.limits import Allowance
+from app.access.login_tries import LoginTries
 from app.access.passwords import read_users, unmatchable_hash, verify_password
 from app.access.person import SCOPES, USER_SCOPES, Person
-from app.errors import ExposedWithoutLogin, LoginFailed, TooManyRequests
+from app.errors import Busy, ExposedWithoutLogin, LoginFailed
 from app.settings import Settings
 from app.storage.database import Database, open_database
 
 Mode = Literal["local", "visitors", "login"]
 
-LOGIN_TRIES = 10  # with a wrong password, of one address or for one name, in
-LOGIN_TRIES_SECONDS = 900.0
+MAX_WAITING_LOGINS = 64
 _MAX_PASSWORD = 1024  # characters: the hash of a longer one would only take time
+_MAX_NAME = 128
 
 
 class Access:
@@ -45,8 +47,10 @@ class Access:
         self.sessions = LoginSessions(database, timedelta(hours=settings.session_hours))
         self.mode = access_mode(settings)
         self.with_passwords = bool(self._users)
-        self._wrong = Allowance(LOGIN_TRIES, LOGIN_TRIES_SECONDS, time.monotonic)
-        self._hashing = threading.Semaphore(1)  # each hash takes 16 MB and a core
+        self._tries = LoginTries()
+        # One thread, and not one of those that everything else waits for: each hash takes 16 MB and a core.
+        self._hashing = ThreadPoolExecutor(1, thread_name_prefix="passwords")
+        self._waiting = 0
         # Checked for names that nobody has, so that the time of an answer does not tell who has an account.
         self._nobody = unmatchable_hash()
 
@@ -64,22 +68,30 @@ class Access:
         """Return the person that a login, or a proxy, gave the name of."""
         return Person(name, SCOPES if name in self._admins else USER_SCOPES)
 
-    def log_in(self, name: str, password: str, address: str) -> str:
-        """Return the token of a new session; raises LoginFailed, TooManyRequests after many of those."""
-        tries = (f"name {name[:_MAX_PASSWORD]}", f"address {address}")
-        wait = max(self._wrong.wait(spender, 1.0) for spender in tries)
-        if wait:
-            seconds = int(wait) + 1
-            raise TooManyRequests(
-                f"Too many wrong passwords; try again in {seconds} s.", limit=LOGIN_TRIES, retry_after=seconds
-            )
-        with self._hashing:
-            right = verify_password(password[:_MAX_PASSWORD], self._users.get(name, self._nobody))
+    async def log_in(self, name: str, password: str, address: str) -> str:
+        """Return the token of a new session.
+
+        Raises LoginFailed, TooManyRequests after several of those, Busy when too many others log in just now.
+        """
+        if self._waiting >= MAX_WAITING_LOGINS:
+            raise Busy("Too many people log in just now; try again in 5 s.", retry_after=5)
+        # The longest names are no names: they would only take memory.
+        self._tries.begin(name[:_MAX_NAME], address)
+        self._waiting += 1
+        try:
+            hashed = self._users.get(name, self._nobody)
+            loop = asyncio.get_running_loop()
+            right = await loop.run_in_executor(self._hashing, verify_password, password[:_MAX_PASSWORD], hashed)
+        finally:
+            self._waiting -= 1
         if not right or name not in self._users:
-            for spender in tries:
-                self._wrong.spend(spender, 1.0)
             raise LoginFailed("The name or the password is wrong.")
-        return self.sessions.begin(name, self._clock())
+        self._tries.right(name, address)
+        return await run_in_threadpool(self.sessions.begin, name, self._clock())
+
+    def close(self) -> None:
+        """End the thread that hashes."""
+        self._hashing.shutdown(wait=False, cancel_futures=True)
 
 
 def require_safe_start(settings: Settings) -> None:

@@ -142,12 +142,12 @@ class Limits:
 def _spenders(person: str, address: str) -> tuple[str, ...]:
     return tuple(
         spender
-        for spender in (f"person {person}" if person else "", f"address {_network(address)}" if address else "")
+        for spender in (f"person {person}" if person else "", f"address {network_of(address)}" if address else "")
         if spender
     )
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """The part of an address that one customer has: all of IPv4, the first half of IPv6."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from app.__main__ import commands
 from app.access.authentication import require_safe_start
 from app.access.credentials import ApiKeys, LoginSessions
+from app.access.login_tries import FREE_TRIES
 from app.errors import ExposedWithoutLogin
 from app.factory import build
 from app.settings import Settings
@@ -98,11 +100,25 @@ def test_wrong_names_and_passwords_get_the_same_answer_and_then_a_pause(start: S
     answers = [log_in(client, name, "wrong") for name in ("anna", "nobody", "")]
     assert {(answer.status_code, answer.json()["error"]["code"]) for answer in answers} == {(401, "login_failed")}
     assert len({answer.json()["error"]["message"] for answer in answers}) == 1
-    for _ in range(7):
+    for _ in range(FREE_TRIES - 1):
         log_in(client, "anna", "wrong")
     refused = log_in(client)
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_requests")
     assert int(refused.headers["retry-after"]) > 0
+
+
+def test_a_hundred_wrong_passwords_at_once_are_not_a_hundred_tries(start: Start) -> None:
+    client = start()
+    with ThreadPoolExecutor(40) as threads:
+        answers = list(threads.map(lambda _: log_in(client, "anna", "wrong").status_code, range(80)))
+    assert (answers.count(401), answers.count(429)) == (FREE_TRIES, 80 - FREE_TRIES)
+
+
+def test_others_with_wrong_passwords_do_not_lock_the_owner_out(start: Start) -> None:
+    client = start(trusted_proxies=frozenset({"127.0.0.1"}))
+    for number in range(40):
+        log_in(client, "anna", "wrong", **{"X-Forwarded-For": f"203.0.113.{number}"})
+    assert log_in(client, **{"X-Forwarded-For": "198.51.100.1"}).status_code == 204
 
 
 def test_a_session_ends_with_its_time_and_with_its_user(settings: Settings, start: Start) -> None:

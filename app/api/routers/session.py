@@ -56,12 +56,12 @@ def show_session(request: Request, access: AccessDependency, person: PersonDepen
 @router.post(
     "/api/session",
     status_code=204,
-    responses={code: {"model": errors.ErrorAnswer} for code in (401, 422, 429)},
+    responses={code: {"model": errors.ErrorAnswer} for code in (401, 413, 422, 429, 503)},
 )
 async def log_in(login: Login, request: Request, access: AccessDependency, settings: SettingsDependency) -> Response:
     """Log in with name and password; the answer sets the cookie of the session."""
     address = request.client.host if request.client else ""
-    token = await run_in_threadpool(access.log_in, login.name, login.password, address)
+    token = await access.log_in(login.name, login.password, address)
     response = Response(status_code=204)
     seconds = int(access.sessions.lifetime.total_seconds())
     set_cookie(response, SESSION_COOKIE, token, seconds, request.scope, settings)
