@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import time
 import traceback
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -33,6 +37,7 @@ def configure_logging(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
+    handler.addFilter(Sampling())
     root = logging.getLogger()
     root.handlers = [handler]
     # What libraries have to say below this level helps nobody here, and some of them log whole requests.
@@ -46,6 +51,44 @@ def configure_logging(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+class Sampling(logging.Filter):
+    """Lets through the first lines of a kind in each minute: what any client can cause must not fill the disk.
+
+    A kind is a logger with what the line says before its first digit (of a line of the app, its event, code and error).
+    What is below a warning passes as it is: the app itself decides about those lines by its level.
+    """
+
+    LINES = 20
+    SECONDS = 60.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Measure time with `clock`, in seconds."""
+        super().__init__()
+        self._clock = clock
+        self._since = clock()
+        self._lines: Counter[tuple[str, str]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the line is written; the last of a kind in a minute says that it is the last."""
+        if record.levelno < logging.WARNING:
+            return True
+        if self._clock() - self._since >= self.SECONDS:
+            self._since = self._clock()
+            self._lines.clear()
+        said = record.msg
+        if isinstance(said, dict):
+            said = f"{said.get('event', '')} {said.get('code', '')} {said.get('error', '')}"
+        kind = (record.name, _before_digits(str(said))[:80])
+        self._lines[kind] += 1
+        if self._lines[kind] == self.LINES and isinstance(record.msg, dict):
+            record.msg["note"] = "more lines like this are left out for a minute"
+        return self._lines[kind] <= self.LINES
+
+
+def _before_digits(text: str) -> str:
+    return re.split(r"\d", text, maxsplit=1)[0]
 
 
 def origin(error: BaseException) -> str:

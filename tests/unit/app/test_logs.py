@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.monitoring.logs import configure_logging, origin
+from app.monitoring.logs import Sampling, configure_logging, origin
 from app.settings import Settings
 
 SECRET = "我的电话是13800000000"
@@ -57,3 +57,27 @@ def test_where_an_error_came_from_is_told_without_its_message() -> None:
     assert told.startswith("ValueError at test_logs.py:")
     assert "from (KeyError at test_logs.py:" in told
     assert SECRET not in told
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_what_any_client_can_cause_does_not_fill_the_disk(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_json=True))
+    for number in range(500):
+        structlog.get_logger("app.test").warning("connection refused", address=f"10.0.0.{number}")
+        logging.getLogger("asyncio").error("socket.accept() out of system resource, socket %d", number)
+        structlog.get_logger("app.test").info("message done", number=number)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    refused = [line for line in lines if line["event"] == "connection refused"]
+    assert len(refused) == Sampling.LINES
+    assert refused[-1]["note"]
+    assert sum("socket.accept" in line["event"] for line in lines) == Sampling.LINES
+    assert sum(line["event"] == "message done" for line in lines) == 500
+
+
+def test_lines_are_written_again_after_a_minute() -> None:
+    now = [0.0]
+    sampling = Sampling(lambda: now[0])
+    record = logging.LogRecord("uvicorn.error", logging.WARNING, "", 0, "Invalid HTTP request received.", (), None)
+    assert sum(sampling.filter(record) for _ in range(100)) == Sampling.LINES
+    now[0] = Sampling.SECONDS
+    assert sampling.filter(record)
