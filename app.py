@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import structlog
 import uvicorn
 from pydantic import ValidationError
@@ -10,6 +12,7 @@ from app.access.authentication import require_safe_start
 from app.errors import AppError
 from app.factory import build
 from app.monitoring.logs import configure_logging
+from app.serving import server_options
 from app.settings import Settings
 
 
@@ -26,17 +29,10 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host
     structlog.get_logger("tingshuo").info("starting", address=f"http://{host}:{settings.port}")
-    uvicorn.run(
-        build(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        proxy_headers=False,  # app.api.middleware.proxies reads them, from proxies that are trusted
-        ws_max_queue=4,  # messages of one client that wait in memory, each of at most 16 MB
-        access_log=False,  # its lines hold the ids that open conversations
-        # Open pages hold a stream for as long as they are open; they must not hold up the end.
-        timeout_graceful_shutdown=int(settings.shutdown_timeout),
-    )
+    app = build(settings)
+    # What is there now stays: to go through it in each collection would hold the event loop for tenths of a second.
+    gc.freeze()
+    uvicorn.run(app, host=settings.host, port=settings.port, **server_options(settings))
 
 
 if __name__ == "__main__":

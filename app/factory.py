@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
+from app.access.rights import check_rights
 from app.api import errors
-from app.api.dependencies import needs
 from app.api.funasr import routes as funasr
 from app.api.funasr.port import funasr_port
+from app.api.middleware.bounds import Bounds
 from app.api.middleware.gate import Gate
 from app.api.middleware.protection import Protection
 from app.api.openai import routes as openai
@@ -43,26 +44,26 @@ from app.storage.pruning import pruning
 from asr.lm.job import step_command
 
 ASSETS = Path(__file__).parents[1] / "assets"
-# Each router with the scope that it needs; "" is none.
-ROUTERS: tuple[tuple[APIRouter, str], ...] = (
-    (health.router, ""),
-    (health.metrics_router, "admin"),
-    (session.router, ""),
-    (me.router, "chat"),
-    (config.router, ""),
-    (model.router, ""),
-    (domains.router, ""),
-    (chat.router, "chat"),
-    (live.router, "chat"),
-    (hotwords.router, "hotwords"),
-    (hotword_trial.router, "hotwords"),
-    (corrections.message_router, "chat"),
-    (corrections.router, "hotwords"),
-    (language_models.router, "admin"),
-    (language_model_checks.router, "admin"),
-    (openai.router, "transcribe"),
-    (transcriptions.router, "transcribe"),
-    (funasr.router, "transcribe"),
+# Which scopes each of their routes needs stands in app.access.rights.
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    health.metrics_router,
+    session.router,
+    me.router,
+    config.router,
+    model.router,
+    domains.router,
+    chat.router,
+    live.router,
+    hotwords.router,
+    hotword_trial.router,
+    corrections.message_router,
+    corrections.router,
+    language_models.router,
+    language_model_checks.router,
+    openai.router,
+    transcriptions.router,
+    funasr.router,
 )
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -106,9 +107,11 @@ def build(
     app.state.services = Services.build(settings, Parts(recognizer, dialogue, clock, training))
     errors.install(app)
     app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Bounds, settings=settings)
     app.add_middleware(Protection, settings=settings)  # added last, it stands outermost
-    for router, scope in ROUTERS:
-        app.include_router(router, dependencies=[Depends(needs(scope))] if scope else [])
+    for router in ROUTERS:
+        check_rights(router.routes)
+        app.include_router(router)
     app.include_router(_unknown_api_paths())
     # Not at /assets: that is where Gradio's page asks for its own build.
     app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
@@ -135,9 +138,7 @@ def _unknown_api_paths() -> APIRouter:
     @router.api_route("/v1/{path:path}", methods=VERBS, include_in_schema=False)
     @router.api_route("/api/{path:path}", methods=VERBS, include_in_schema=False)
     async def unknown(request: Request) -> None:
-        known = any(
-            route.matches(request.scope)[0] is Match.PARTIAL for router, _ in ROUTERS for route in router.routes
-        )
+        known = any(route.matches(request.scope)[0] is Match.PARTIAL for router in ROUTERS for route in router.routes)
         raise HTTPException(405 if known else 404)
 
     return router

@@ -113,6 +113,7 @@ class Services:
         """Let what is on its way finish within the time that the settings give, and close everything."""
         await self.conversations.queue.close(self.settings.shutdown_timeout)
         await self.transcriptions.close()
+        self.access.close()
         await run_in_threadpool(self.language_models.close)
         self.transcriber.close()
         await run_in_threadpool(self.model.close)

@@ -5,7 +5,6 @@ Every record has an owner; for anybody else it does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Header
@@ -13,10 +12,9 @@ from starlette.requests import HTTPConnection
 
 from app.access.authentication import Access
 from app.access.limits import Limits
-from app.access.person import SCOPES, Person
+from app.access.person import Person
 from app.api import errors
 from app.chat.conversation import Conversations
-from app.errors import ScopeMissing
 from app.language_models.service import LanguageModels
 from app.monitoring.metrics import Metrics
 from app.recognition.files import Transcriber
@@ -100,14 +98,3 @@ LiveSessionsDependency = Annotated[LiveSessions, Depends(_live_sessions)]
 TranscriberDependency = Annotated[Transcriber, Depends(_transcriber)]
 TranscriptionsDependency = Annotated[Transcriptions, Depends(_transcriptions)]
 LanguageModelsDependency = Annotated[LanguageModels, Depends(_language_models)]
-
-
-def needs(scope: str) -> Callable[[HTTPConnection], Awaitable[None]]:
-    """Return a dependency that raises ScopeMissing unless who is asking may do what `scope` (of SCOPES) names."""
-    assert scope in SCOPES
-
-    async def check(connection: HTTPConnection) -> None:
-        if scope not in (await current_person(connection)).scopes:
-            raise ScopeMissing(f"This needs the scope {scope}.", scope=scope)
-
-    return check

@@ -15,6 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.factory import build
+from app.services import Services
+from app.serving import server_options
 from app.settings import Settings
 from tests.integration.client import Chat, InstantRecognizer, Serve
 
@@ -26,7 +28,8 @@ def settings(tmp_path: Path) -> Settings:
 
 def start_server(app: FastAPI) -> tuple[httpx.Client, Callable[[], None]]:
     """Start a real server for an app; return a client of it, and what stops both."""
-    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    options = server_options(Services.of(app).settings) | {"timeout_graceful_shutdown": 2}
+    config = uvicorn.Config(app, port=0, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

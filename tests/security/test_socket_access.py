@@ -47,9 +47,7 @@ class Sockets:
 
 
 def paths() -> list[str]:
-    return [
-        route.path for router, _ in ROUTERS for route in router.routes if type(route).__name__ == "APIWebSocketRoute"
-    ]
+    return [route.path for router in ROUTERS for route in router.routes if type(route).__name__ == "APIWebSocketRoute"]
 
 
 @pytest.fixture(scope="module")

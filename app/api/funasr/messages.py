@@ -21,6 +21,7 @@ from asr.transcript import join_texts
 MODES = ("offline", "online", "2pass")
 LARGEST_CHUNK = 50  # 3 s
 FURTHEST_BACK = 20  # chunks
+MAX_TEXT = 2**19  # characters of a text message: 5,000 hotwords have room
 _PCM = ("pcm", "")
 
 
@@ -60,9 +61,20 @@ class Command:
 def read_command(text: str, before: Asked | None) -> Command:
     """Read a text message; settings that it does not name stay as they were `before`.
 
+    It may take a while, for a message may hold thousands of hotwords.
+
     Raises:
         RequestInvalid, FieldInvalid: the message says what is wrong, and where.
     """
+    if len(text) > MAX_TEXT:
+        raise RequestInvalid(f"A text message has at most {MAX_TEXT} characters.", field="message")
+    try:
+        return _command(text, before or Asked())
+    except RecursionError as error:
+        raise RequestInvalid("The message is nested too deeply.", field="message") from error
+
+
+def _command(text: str, before: Asked) -> Command:
     try:
         message = json.loads(text)
     except ValueError as error:
@@ -71,7 +83,7 @@ def read_command(text: str, before: Asked | None) -> Command:
         raise RequestInvalid("The message must be a JSON object.", field="message")
     is_end = message.get("is_end") is True
     ends = message.get("is_speaking") is False or is_end
-    return Command(_settings(message, before or Asked()), ends=ends, is_end=is_end)
+    return Command(_settings(message, before), ends=ends, is_end=is_end)
 
 
 def _settings(message: dict[str, Any], before: Asked) -> Asked:
@@ -109,14 +121,14 @@ def _chunk(sizes: object) -> ChunkSize:
         if max(back, new, ahead) > LARGEST_CHUNK:
             raise ValueError("too large")
         return ChunkSize(back, new, ahead)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # infinity is a number of JSON to Python
         raise _invalid("chunk_size", sizes, f"three numbers of 60 ms up to {LARGEST_CHUNK}, as [5, 10, 5]") from error
 
 
 def _look_back(chunks: object) -> int:
     try:
         number = int(chunks)  # type: ignore[call-overload]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # infinity is a number of JSON to Python
         raise _invalid("decoder_chunk_look_back", chunks, f"a number of chunks up to {FURTHEST_BACK}") from error
     if number > FURTHEST_BACK:
         raise _invalid("decoder_chunk_look_back", chunks, f"a number of chunks up to {FURTHEST_BACK}")
@@ -150,11 +162,14 @@ def acknowledgement(asked: Asked, mode: str, error: str = "") -> dict[str, Any]:
     return {"mode": mode, "wav_name": asked.wav_name, "text": "", **told}
 
 
-def error_message(asked: Asked | None, error: AppError | AsrError) -> dict[str, Any]:
-    """Return the message that tells of an error; `text` is there for clients that read it of every message."""
+def error_message(asked: Asked | None, error: AppError | AsrError, *, is_final: bool = False) -> dict[str, Any]:
+    """Return the message that tells of an error; `text` is there for clients that read it of every message.
+
+    Clients wait for `is_final`: the error that ends an utterance has it.
+    """
     asked = asked or Asked()
     told = {"error": str(error), "code": error.code, **error.details}
-    return {**text_message(asked, asked.mode, ""), **told}
+    return {**text_message(asked, asked.mode, "", is_final=is_final), **told}
 
 
 def _sentences(segment: Segment) -> Iterable[dict[str, Any]]:

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
-from app.api.dependencies import needs
+from app.access.authentication import is_loopback
 from app.api.funasr import routes as funasr
 from app.api.middleware.gate import Gate
+from app.api.middleware.protection import Origins
 from app.errors import PortUnavailable
 from app.services import Services
+from app.serving import server_options
 
 log = structlog.get_logger(__name__)
 
@@ -31,18 +33,22 @@ class _Server(uvicorn.Server):
 async def funasr_port(services: Services) -> AsyncIterator[int | None]:
     """Serve the protocol at TINGSHUO_FUNASR_PORT while the context lasts; gives the port, None when none is set.
 
+    On localhost FunASR's html5 client may open it from a file or from any page. Elsewhere a browser has to say that its
+    page comes from the same host, or from one of TINGSHUO_ALLOWED_ORIGINS ("null" is that of a file).
+
     Raises PortUnavailable: the port is taken, or the certificate cannot be read.
     """
     settings = services.settings
     if settings.funasr_port is None:
         yield None
         return
-    app = FastAPI(openapi_url=None, dependencies=[Depends(needs("transcribe"))])
+    app = FastAPI(openapi_url=None)
     app.state.services = services
     app.include_router(funasr.router)
     app.add_api_websocket_route("/{path:path}", funasr.funasr)
-    # No Protection: html5 clients come from pages of other sites, or from a file; no cookie lets them see anything.
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Gate, settings=settings, needs=frozenset({"transcribe"}))
+    if not is_loopback(settings.host):
+        app.add_middleware(Origins, settings=settings)
     server = _Server(
         uvicorn.Config(
             app,
@@ -51,11 +57,8 @@ async def funasr_port(services: Services) -> AsyncIterator[int | None]:
             ssl_certfile=settings.funasr_certificate,
             ssl_keyfile=settings.funasr_key,
             lifespan="off",
-            log_config=None,
-            access_log=False,
-            ws_max_queue=4,
             ws_ping_interval=None,  # clients in other languages do not all answer; who is silent is let go by itself
-            timeout_graceful_shutdown=int(settings.shutdown_timeout),
+            **server_options(settings),
         )
     )
     serving = asyncio.create_task(_serve(server))

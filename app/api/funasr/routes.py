@@ -78,7 +78,8 @@ class Connection:
         self._utterance: UtteranceHandler | None = None
         self._ahead: asyncio.Task[dict[str, Any]] | None = None
         self._sending = asyncio.Lock()
-        self._failure = ""  # why the utterance was given up; what is left of its audio is passed over
+        # Why the utterance was given up; what is left of its audio is passed over.
+        self._failure: AppError | AsrError | None = None
         self._open = True
 
     async def serve(self) -> None:
@@ -92,7 +93,7 @@ class Connection:
                 return
             try:
                 if message.get("text") is not None:
-                    await self._obey(read_command(message["text"], self._asked))
+                    await self._obey(await asyncio.to_thread(read_command, message["text"], self._asked))
                 elif message.get("bytes"):
                     await self._hear(message["bytes"])
             except (AppError, AsrError) as error:
@@ -139,41 +140,43 @@ class Connection:
                 await self._utterance.begin(self._live, self._transcriber)
             await self._until_done(self._utterance.hear(data))
         except (AppError, AsrError) as error:
-            self._failure = str(error)
+            self._failure = error
             if isinstance(error, SessionTooLong) and self._utterance:
                 await self._until_done(self._utterance.finish())
             await self._leave()
             raise
 
     async def _end(self, command: Command) -> None:
-        utterance, failure = self._utterance, self._failure
+        utterance, failure, self._failure = self._utterance, self._failure, None
         asked = utterance.asked if utterance else command.asked
         mode = "2pass-offline" if asked.mode == "2pass" else asked.mode
-        self._failure = ""
         try:
             if utterance is not None:
                 await self._until_done(utterance.finish())
-            elif not failure:
+            elif failure is None:
                 await self.send(text_message(asked, mode, "", is_final=True))
         except (AppError, AsrError) as error:
-            failure = str(error)
-            await self._tell(error)
+            failure = error
         finally:
             await self._leave()
+        if failure is not None:
+            await self._tell(failure, is_final=True)
         if command.is_end and self._open:
-            await self.send(acknowledgement(asked, mode, failure))
+            await self.send(acknowledgement(asked, mode, str(failure or "")))
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send one message; raises WebSocketDisconnect when the client is gone."""
         async with self._sending:
             try:
-                await self._websocket.send_text(json.dumps(message, ensure_ascii=False))
+                # Half a surrogate pair, which JSON may hold and UTF-8 may not, comes back as a question mark.
+                text = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace").decode()
+                await self._websocket.send_text(text)
             except RuntimeError as error:  # what starlette raises once the connection is closed
                 raise WebSocketDisconnect from error
 
-    async def _tell(self, error: AppError | AsrError) -> None:
+    async def _tell(self, error: AppError | AsrError, *, is_final: bool = False) -> None:
         log.info("funasr client told of an error", code=error.code)
-        await self.send(error_message(self._asked, error))
+        await self.send(error_message(self._asked, error, is_final=is_final))
         if isinstance(error, (Unavailable, SessionTooLong)):
             self._open = False
             await self._leave()

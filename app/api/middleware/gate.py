@@ -18,8 +18,9 @@ from starlette.websockets import WebSocket
 from app.access.authentication import access_mode, is_loopback, visitor
 from app.access.limits import note_asking
 from app.access.person import LOCAL, NOBODY, Person
+from app.access.proxies import Proxies
+from app.access.rights import NOTHING, action_of, data_at, require
 from app.api import errors
-from app.api.middleware.proxies import Proxies
 from app.errors import AppError, HostUnknown, LoginRequired, NotFound
 from app.services import Services
 from app.settings import Settings
@@ -42,9 +43,16 @@ _GRADIO_CLOSED = ("/gradio_api/", "/login_check", "/queue/", "/upload", "/file",
 class Gate:
     """ASGI middleware; it stands around everything but Protection."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        """Stand around `app`; `app.state` holds the Access and the Limits once it has started."""
+    def __init__(self, app: ASGIApp, settings: Settings, needs: frozenset[str] | None = None) -> None:
+        """Stand around `app`; `app.state` holds the Access and the Limits once it has started.
+
+        Args:
+            app: what is behind the gate.
+            settings: those of the app.
+            needs: the scopes that every request needs; None asks app.access.rights.
+        """
         self._app = app
+        self._needs = needs
         self._settings = settings
         self._mode = access_mode(settings)
         self._proxies = Proxies(settings.trusted_proxies)
@@ -88,12 +96,21 @@ class Gate:
             if scope["type"] == "websocket" or scope["method"] == "POST":
                 held.enter_context(limits.stream(name, address))
         if person is not None:
+            require(person, *self._needed(scope))
             return person, fresh
         if scope["path"] in _OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDERS):
             return NOBODY, ""
         if _wants_page(scope):
             return None, ""
         raise LoginRequired("Log in, or show a key: `Authorization: Bearer KEY`.")
+
+    def _needed(self, scope: Scope) -> frozenset[str]:
+        """Return the scopes that a request needs, before anything of its body is read."""
+        if self._needs is not None:
+            return self._needs
+        path, is_socket = scope["path"], scope["type"] == "websocket"
+        data = data_at(path) if is_socket or path.startswith(_API_FOLDERS) else None
+        return data.needed(action_of("" if is_socket else scope["method"])) if data else NOTHING
 
     def _check_path_and_host(self, scope: Scope) -> None:
         path = scope["path"]

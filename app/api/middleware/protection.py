@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import structlog
@@ -22,7 +23,10 @@ from app.settings import Settings
 log = structlog.get_logger(__name__)
 
 _VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-_READING = ("GET", "HEAD", "OPTIONS")
+_READING = ("GET", "HEAD")
+# What another site may show a link to, and what tells nothing about anybody.
+_PAGES = ("/", "/login", "/health", "/ready", "/favicon.ico")
+_STATIC_FOLDERS = ("/ui/",)
 
 # Gradio writes its settings and styles into the page and compiles the js of its own parts, hence unsafe-inline and
 # unsafe-eval. Everything comes from this server; recordings are played from blobs.
@@ -35,13 +39,52 @@ _PAGE_POLICY = (
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
+class _Allowed:
+    """Tells what pages of other sites send, by what browsers say of it; programs say nothing."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        self._origins = {origin.lower().rstrip("/") for origin in origins}
+
+    def foreign(self, scope: Scope, *, any_port: bool = False) -> bool:
+        """Say whether a request comes from a page of another site; `any_port` takes all of one host for one site."""
+        headers = Headers(scope=scope)
+        source = headers.get("origin", "").lower()
+        if source in self._origins:
+            return False
+        # Browsers tell this wherever it can be trusted (https and localhost).
+        site = headers.get("sec-fetch-site")
+        if site is not None and not any_port:
+            return site not in ("same-origin", "none")
+        try:
+            own, other = urlsplit("//" + headers.get("host", "").lower()), urlsplit(source)
+        except ValueError:  # no browser writes such a name
+            return True
+        return bool(source) and (other.hostname != own.hostname if any_port else other.netloc != own.netloc)
+
+
+class Origins:
+    """ASGI middleware for a port that speaks WebSocket only: pages of other hosts are refused."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        """Stand around `app`."""
+        self._app = app
+        self._origins = _Allowed(settings.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a socket on, or close it."""
+        if scope["type"] == "websocket" and self._origins.foreign(scope, any_port=True):
+            await WebSocket(scope, receive, send).close(1008)
+            return
+        await self._app(scope, receive, send)
+
+
 class Protection:
     """ASGI middleware; it stands around everything, the page included."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         """Stand around `app`."""
         self._app = app
-        self._allowed_origins = {allowed.lower().rstrip("/") for allowed in settings.allowed_origins}
+        self._origins = _Allowed(settings.allowed_origins)
         self._page_policy = _PAGE_POLICY.format(ancestors=settings.frame_ancestors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,19 +146,15 @@ class Protection:
             metrics.socket(-1)
 
     def _from_another_site(self, scope: Scope) -> bool:
-        if scope.get("method") in _READING:
+        path = scope["path"]
+        if scope.get("method") in _READING and (path in _PAGES or path.startswith(_STATIC_FOLDERS)):
             return False
-        headers = Headers(scope=scope)
-        source = headers.get("origin", "").lower()
-        if source in self._allowed_origins:
-            return False
-        # Browsers tell this wherever it can be trusted (https and localhost), programs do not send it.
-        fetch_site = headers.get("sec-fetch-site")
-        if fetch_site is not None:
-            return fetch_site not in ("same-origin", "none")
-        return bool(source) and urlsplit(source).netloc != headers.get("host", "").lower()
+        return self._origins.foreign(scope)
 
     def _add_headers(self, headers: MutableHeaders, path: str, request_id: str) -> None:
+        # No page of another site reads an answer; Gradio would let some.
+        for name in [name for name in headers if name.startswith("access-control-")]:
+            del headers[name]
         headers["X-Request-ID"] = request_id
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "same-origin"

@@ -110,7 +110,7 @@ async def transcribe(request: Request, person: PersonDependency, services: Servi
         held.enter_context(transcriber.place())
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="tingshuo-")))
         async with sent_file(request, "file", services.settings) as (upload, form):
-            asked = _asked(request, form)
+            asked = await run_in_threadpool(_asked, request, form)
             words = await run_in_threadpool(_all_hotwords, request, person.id, asked.options.hotwords)
             asked = replace(asked, options=replace(asked.options, hotwords=words))
             await run_in_threadpool(save, upload.file, folder / "upload")

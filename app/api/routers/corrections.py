@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from app.api.dependencies import ConversationsDependency, LanguageDependency, PersonDependency
 from app.api.routers.chat import REFUSALS, STREAM, event_stream
 from app.api.routers.hotwords import Entry, HotwordList, shown
-from app.api.uploads import MAX_JSON_BYTES, TypedMessage, bounded_route
+from app.api.uploads import TypedMessage
 from app.hotwords.corrections import ACCEPTED, DISMISSED, Manifest
 from app.hotwords.lists import GLOBAL
 from app.storage.database import guarded
@@ -23,11 +23,9 @@ from asr.hotwords.list import DEFAULT_WEIGHT
 CHUNK = 2**16
 IN_MEMORY = 2**22  # bytes of an export; more goes to a temporary file
 
-router = APIRouter(prefix="/api", tags=["corrections"], responses=REFUSALS, route_class=bounded_route(MAX_JSON_BYTES))
+router = APIRouter(prefix="/api", tags=["corrections"], responses=REFUSALS)
 # To put right what one has said oneself is part of chatting; what becomes of the list of hotwords is not.
-message_router = APIRouter(
-    prefix="/api", tags=["corrections"], responses=REFUSALS, route_class=bounded_route(MAX_JSON_BYTES)
-)
+message_router = APIRouter(prefix="/api", tags=["corrections"], responses=REFUSALS)
 
 
 class Candidate(BaseModel):

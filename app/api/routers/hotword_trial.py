@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
+from app.access.person import Person
+from app.access.rights import require
 from app.api.dependencies import ConversationsDependency, PersonDependency, SettingsDependency
 from app.api.routers.chat import REFUSALS
 from app.api.uploads import sent_form
@@ -96,7 +98,7 @@ async def try_list(
     conversations.queue.check_admission()
     async with sent_form(request, settings, MAX_FIELD_BYTES) as form:
         hotwords = await run_in_threadpool(_hotwords, conversations, person.id, form)
-        data = await run_in_threadpool(recording_sent, conversations, person.id, form, settings)
+        data = await run_in_threadpool(recording_sent, conversations, person, form, settings)
 
     limits = replace(conversations.limits, max_seconds=min(MAX_SECONDS, conversations.limits.max_seconds))
 
@@ -117,8 +119,11 @@ def _hotwords(conversations: Conversations, owner: str, form: FormData) -> Hotwo
     return conversations.hotwords(owner, conversation_id)
 
 
-def recording_sent(conversations: Conversations, owner: str, form: FormData, settings: Settings) -> bytes:
-    """Return the recording that a form has in `audio`, or that of the voice message that it names."""
+def recording_sent(conversations: Conversations, person: Person, form: FormData, settings: Settings) -> bytes:
+    """Return the recording that a form has in `audio`, or that of the voice message that it names.
+
+    Raises ScopeMissing for a voice message where the person may not read those; RequestInvalid, UploadTooLarge.
+    """
     upload = form.get("audio")
     if isinstance(upload, UploadFile):
         data = upload.file.read(settings.max_upload_bytes + 1)
@@ -128,7 +133,8 @@ def recording_sent(conversations: Conversations, owner: str, form: FormData, set
     conversation_id, message_id = _field(form, "conversation_id"), _field(form, "message_id")
     if not conversation_id or not message_id:
         raise RequestInvalid("Send a file `audio`, or conversation_id and message_id.", field="audio")
-    message = conversations.store.message(owner, conversation_id, message_id)
+    require(person, "chat")
+    message = conversations.store.message(person.id, conversation_id, message_id)
     with guarded(), conversations.store.recording(message) as recording:
         return recording.read()
 

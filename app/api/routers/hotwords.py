@@ -13,16 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.dependencies import ConversationsDependency, PersonDependency
 from app.api.routers.chat import REFUSALS
-from app.api.uploads import bounded_route
 from app.chat.conversation import Conversations
 from app.errors import RequestInvalid
 from app.hotwords.lists import GLOBAL, LEXICON, MAX_LISTS, MAX_NAME, KeptList
 from asr.hotwords.list import MAX_WORDS, Hotword, HotwordProblem, Reason, parse, parse_strictly
 
-MAX_BODY_BYTES = 4 * 2**20
 MAX_PROBLEMS = 100  # told of one text
 
-router = APIRouter(prefix="/api", tags=["hotwords"], responses=REFUSALS, route_class=bounded_route(MAX_BODY_BYTES))
+router = APIRouter(prefix="/api", tags=["hotwords"], responses=REFUSALS)
 
 ConversationId = Annotated[str | None, Query(description="Whose bot's words are asked for.")]
 

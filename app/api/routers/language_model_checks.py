@@ -160,7 +160,7 @@ async def try_version(
     async with sent_form(request, settings, MAX_FIELD_BYTES) as form:
         first = _number(form, "against", OWN)
         second = _number(form, "version", (await run_in_threadpool(models.versions.standing)).current)
-        data = await run_in_threadpool(recording_sent, conversations, person.id, form, settings)
+        data = await run_in_threadpool(recording_sent, conversations, person, form, settings)
     limits = replace(conversations.limits, max_seconds=min(MAX_SECONDS, conversations.limits.max_seconds))
 
     def recognise() -> VersionComparison:

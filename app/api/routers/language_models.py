@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
+from app.access.rights import require
 from app.api import errors
 from app.api.dependencies import LanguageDependency, LanguageModelsDependency, PersonDependency
 from app.api.sse import HEADERS, KEEP_ALIVE, described
-from app.api.uploads import bounded_route
 from app.language_models import jobs
-from app.language_models.check_sets import SHIPPED
+from app.language_models.check_sets import CORRECTIONS, SHIPPED
 from app.language_models.service import LanguageModels, TrainingOrder
 from app.language_models.sources import MAX_SOURCES, AnySource, CorrectionsSource, DomainSource, Name, TemplateSource
 from app.language_models.versions import OWN
@@ -34,7 +34,6 @@ from asr.lm.kenlm import find_lmplz
 router = APIRouter(
     prefix="/api/lm",
     tags=["language models"],
-    route_class=bounded_route(lambda settings: settings.lm_max_corpus_bytes),
 )
 
 
@@ -167,6 +166,8 @@ async def submit(
     idempotency_key: _Key = None,
 ) -> Training:
     """Begin a training; the answer comes at once. The same key with the same body begins nothing twice."""
+    if asked.check_set == CORRECTIONS or any(isinstance(source, CorrectionsSource) for source in asked.sources):
+        require(person, "chat")  # they are what was said in conversations
     order = TrainingOrder(asked.name, asked.sources, asked.order, asked.base, asked.check_set, asked.callback_url)
     canonical = json.dumps(asked.model_dump(), ensure_ascii=False, sort_keys=True).encode()
     fingerprint = hashlib.sha256(canonical).hexdigest()

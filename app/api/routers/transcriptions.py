@@ -148,7 +148,7 @@ async def submit(
     # Asked before the body is read, so that nobody uploads a recording only to be sent away.
     transcriptions.check_admission()
     async with sent_file(request, "file", settings) as (upload, form):
-        options = _options(form)
+        options = await run_in_threadpool(_options, form)
         # As everywhere else: the owner's global list, and what comes with the request on top of it.
         hotwords = await run_in_threadpool(conversations.hotwords, person.id, request=options.hotwords)
         options = replace(options, hotwords=hotwords)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.middleware.proxies import Proxies
+from app.access.proxies import Proxies
 
 TRUSTED = Proxies(["10.0.0.0/8", "127.0.0.1", "fd00::/8"])
 
