@@ -25,7 +25,7 @@ from asr.errors import (
 )
 
 LIMITS = AudioLimits()
-CLIP = Path(__file__).parents[2] / "data" / "voice" / "doctor-tomorrow.wav"
+CLIP = Path(__file__).parents[3] / "data" / "voice" / "doctor-tomorrow.wav"
 
 
 def tone(seconds: float, frequency: float, sample_rate: int = 16_000, loudness: float = 0.3) -> npt.NDArray[np.float32]:

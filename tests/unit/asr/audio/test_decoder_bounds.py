@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +17,10 @@ import pytest
 import soundfile
 
 from asr.audio import ffmpeg
-from asr.audio.containers import Container
-from asr.audio.decoding import decode_audio
+from asr.audio.containers.formats import MATROSKA, Container
+from asr.audio.decoding import AudioLimits, decode_audio
 from asr.errors import AudioError, AudioUnreadable
+from tests.unit.asr.audio.damage import encoded
 
 LOUD = 0.9
 
@@ -58,6 +62,14 @@ def secret(tmp_path: Path) -> Path:
     return path
 
 
+def decoded(data: bytes, demuxer: str) -> list[np.ndarray]:
+    """What ffmpeg makes of a file that is given to a demuxer which no file is given to."""
+    with tempfile.TemporaryFile() as source:
+        source.write(data)
+        container = Container(demuxer, demuxer)
+        return list(ffmpeg.blocks(source, container, deadline=time.monotonic() + 10, timeout=10))
+
+
 def playlists(target: str) -> dict[str, bytes]:
     return {
         "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n".encode(),
@@ -77,14 +89,14 @@ def test_a_playlist_is_not_audio(kind: str, secret: Path) -> None:
 def test_even_a_playlist_that_reached_ffmpeg_opens_no_file(demuxer: str, secret: Path) -> None:
     data = playlists(str(secret))[demuxer]
     with pytest.raises(AudioUnreadable):
-        ffmpeg.decode(data, Container(demuxer, demuxer, False), max_seconds=5, timeout=10)
+        decoded(data, demuxer)
 
 
 @pytest.mark.parametrize("demuxer", ["hls", "concat"])
 def test_even_a_playlist_that_reached_ffmpeg_calls_no_host(demuxer: str, listener: Listener) -> None:
     data = playlists(f"http://127.0.0.1:{listener.port}/a.wav")[demuxer]
     with pytest.raises(AudioUnreadable):
-        ffmpeg.decode(data, Container(demuxer, demuxer, False), max_seconds=5, timeout=10)
+        decoded(data, demuxer)
     assert listener.visits == 0
 
 
@@ -143,3 +155,64 @@ def test_only_audio_decoders_run(tmp_path: Path) -> None:
     subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source], check=True, stdin=subprocess.DEVNULL)
     with pytest.raises(AudioUnreadable):
         decode_audio(film.read_bytes())
+
+
+def test_complaints_without_end_are_neither_stored_nor_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(AudioError):
+        decode_audio(b"#!AMR\n" + b"\x7c" * 400_000, limits=AudioLimits(decode_timeout=3))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB; it was 180 MB in all
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_decoder_may_open_nothing_more_and_has_bounds() -> None:
+    with tempfile.TemporaryFile() as source:
+        running = ffmpeg._run(["-f", "lavfi", "-re", "-i", "anullsrc", "-f", "f32le", "pipe:1"], source, 10)
+        try:
+            assert running.stdout is not None
+            running.stdout.read(4)
+            limits = Path(f"/proc/{running.pid}/limits").read_text("utf-8")
+            files = list(Path(f"/proc/{running.pid}/fd").iterdir())
+        finally:
+            running.kill()
+            running.communicate()
+    found = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()[1:]}
+    assert int(found["Max open files"]) == 5
+    assert int(found["Max cpu time"]) <= 12
+    assert int(found["Max address space"]) == 2**30
+    assert int(found["Max file size"]) == 0
+    assert len(files) <= 5
+
+
+def test_a_decoder_that_is_left_early_ends() -> None:
+    with tempfile.TemporaryFile() as source:
+        source.write(encoded("mka", seconds=60.0))
+        source.seek(0)
+        blocks = ffmpeg.blocks(source, MATROSKA, deadline=time.monotonic() + 10, timeout=10)
+        next(blocks)
+        blocks.close()  # type: ignore[attr-defined]
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text("utf-8").split()
+    assert all("ffmpeg" not in Path(f"/proc/{child}/comm").read_text("utf-8") for child in children)
+
+
+def test_demuxers_that_open_other_files_are_on_no_list() -> None:
+    demuxers, decoders = (set(names.split(",")) for names in ffmpeg._allowed(imageio_ffmpeg.get_ffmpeg_exe()))
+    refused = {
+        "concat",
+        "hls",
+        "dash",
+        "imf",
+        "image2",
+        "lavfi",
+        "avisynth",
+        "sdp",
+        "rtsp",
+        "vobsub",
+        "dvdvideo",
+        "mlv",
+    }
+    assert not demuxers & refused
+    assert {"wav", "mov", "matroska", "mp3", "asf", "avi", "flv", "amr", "nistsphere"} <= demuxers
+    assert {"aac", "ac3", "wmav2", "adpcm_ima_qt", "dca"} <= decoders
+    assert not decoders & {"h264", "mpeg4", "png", "gif"}
