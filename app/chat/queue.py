@@ -1,8 +1,8 @@
-"""How messages are carried from their sender to their answer, whoever follows them.
+"""The queue of messages: admission, the order within a conversation, and what becomes of failures.
 
-Three bounds hold: recognition has the threads of `app.recognition.lanes`, at most `workers + max_waiting` messages
-are on their turn (one more is told to come later), and the messages of one conversation are worked on one after the
-other, in the order in which they came.
+Three bounds hold: recognition has the threads of `app.recognition.lanes`, at most `workers + max_waiting` messages are
+on their way (one more gets Busy), and the messages of one conversation are worked on one after the other, in the order
+in which they came. The work on a message does not depend on its sender: it goes on when the connection is gone.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import structlog
 
+from app.chat.pipeline import Pipeline
 from app.chat.turn import Turn
 from app.errors import INTERNAL_ERROR, AppError, Busy, Detail, ShuttingDown
 from app.monitoring.logs import origin
 from app.monitoring.metrics import Metrics
 from app.recognition.lanes import Lane, Lanes
-from app.storage.store import Store
 from app.storage.tables import Message
 from asr.errors import AsrError
 from bot import BotError
@@ -33,47 +31,39 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 STORE_THREADS = 4
-LONGEST_PROMISE = 60  # seconds: nobody waits longer for "try again in N s"
-
-
-@dataclass(frozen=True)
-class _Sent:
-    """What a client sent, under a name of the client's own if it gave one."""
-
-    conversation_id: str
-    client_id: str | None
-    take: Callable[[], Message]
+LONGEST_RETRY_AFTER = 60  # seconds that a client is told to wait at most
 
 
 class MessageQueue:
-    """The messages of all conversations that are on their turn, and the threads that work on them."""
+    """The messages of all conversations that are on their way, and the threads that work on them."""
 
     def __init__(
         self,
-        store: Store,
+        pipeline: Pipeline,
         lanes: Lanes,
-        recognize: Callable[[Message, Turn], Message],
-        answer: Callable[[Message, Turn], list[Message]],
         *,
         max_waiting: int,
         metrics: Metrics | None = None,
         account: Callable[[], Callable[[float], None]] | None = None,
     ) -> None:
-        """Keep messages in `store`, and have each recognised and answered by the two stages, within the bounds.
+        """Take each message through the stages of `pipeline`.
 
-        `account`, called when a message comes, returns what is to be told of the seconds of audio in it.
+        Args:
+            pipeline: the stages.
+            lanes: the threads of recognition.
+            max_waiting: how many messages may wait beside those that are recognised.
+            metrics: counts messages and times their stages.
+            account: called when a message arrives; returns the function that is told its seconds of audio.
         """
-        self._store = store
+        self._pipeline = pipeline
         self._lanes = lanes
-        self._recognize = recognize
-        self._answer = answer
         self._workers = lanes.workers
         self._capacity = lanes.workers + max_waiting
         self._storage = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
         self._tasks: set[asyncio.Task[None]] = set()
         self._admitted = 0
         self._usual_seconds = 1.0  # how long a message takes, on a moving average
-        self._last_turn: dict[str, asyncio.Future[None]] = {}  # only of conversations that are being worked on
+        self._last_of: dict[str, asyncio.Future[None]] = {}  # of conversations with messages on their way
         self._closing = False
         self._metrics = metrics or Metrics()
         self._account = account
@@ -89,7 +79,7 @@ class MessageQueue:
             raise ShuttingDown("The server is about to stop; try again in a moment.", retry_after=10)
         if self._admitted >= self._capacity:
             expected = self._usual_seconds * (self._admitted - self._workers + 1) / self._workers
-            seconds = min(LONGEST_PROMISE, max(1, math.ceil(expected)))
+            seconds = min(LONGEST_RETRY_AFTER, max(1, math.ceil(expected)))
             raise Busy(f"Too many messages are being worked on; try again in {seconds} s.", retry_after=seconds)
 
     async def close(self, patience: float) -> None:
@@ -104,33 +94,31 @@ class MessageQueue:
                 task.cancel()
         self._storage.shutdown(wait=False, cancel_futures=True)
 
-    async def carry(
-        self, conversation_id: str, take: Callable[[], Message], client_id: str | None = None
-    ) -> AsyncIterator[Message]:
-        """Keep a message with `take`, then carry it to its answer; return its updates, the first one at once.
+    async def submit(self, turn: Turn) -> AsyncIterator[Message]:
+        """Store the message of `turn` and work on it; return its updates, the first one at once.
 
-        A message that was kept under `client_id` before is not taken again: what became of it is told.
-        Raises Busy or ShuttingDown, and what `take` raises: then nothing was kept.
+        A message that was stored under the same client id before is not taken again: its updates are what became of
+        it. Raises Busy, ShuttingDown, and what `turn.store_message` raises: then nothing was stored.
         """
         self.check_admission()
         self._admitted += 1
-        before = self._last_turn.get(conversation_id)
-        turn = Turn(self._account()) if self._account else Turn()
-        # The task is nobody's child: it goes on when the client that sent the message is gone.
-        task = asyncio.get_running_loop().create_task(self._work(_Sent(conversation_id, client_id, take), turn, before))
+        if self._account:
+            turn.charge = self._account()
+        before = self._last_of.get(turn.conversation_id)
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._last_turn[conversation_id] = over
+        self._last_of[turn.conversation_id] = over
+        task = asyncio.get_running_loop().create_task(self._work(turn, before))
         self._tasks.add(task)
 
         def leave(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             self._admitted -= 1
             over.set_result(None)
-            if self._last_turn.get(conversation_id) is over:
-                del self._last_turn[conversation_id]
+            if self._last_of.get(turn.conversation_id) is over:
+                del self._last_of[turn.conversation_id]
 
         task.add_done_callback(leave)
-        await asyncio.shield(turn.kept)
+        await asyncio.shield(turn.stored)
         return turn.follow()
 
     async def run(self, call: Callable[[], T]) -> T:
@@ -146,68 +134,58 @@ class MessageQueue:
         """Run what waits for the store in a thread of its own kind; return what it returns, raise what it raises."""
         return await asyncio.get_running_loop().run_in_executor(self._storage, call)
 
-    async def _work(self, sent: _Sent, turn: Turn, before: asyncio.Future[None] | None) -> None:
-        def keep() -> tuple[Message, bool]:
-            known = self._store.sent_as(sent.conversation_id, sent.client_id) if sent.client_id else None
-            return (known, True) if known else (sent.take(), False)
-
+    async def _work(self, turn: Turn, before: asyncio.Future[None] | None) -> None:
         kept: tuple[Message, bool] | None = None
         try:
-            kept = await self.in_storage(lambda: turn.timed("store", keep))
+            kept = await self.in_storage(lambda: turn.timed("store", lambda: self._pipeline.keep(turn)))
         except Exception as error:  # noqa: BLE001 -- it is raised again, where the sender waits for it
-            turn.kept.set_exception(error)
+            turn.stored.set_exception(error)
         else:
-            turn.updates.put_nowait(kept[0])
-            turn.kept.set_result(None)
+            turn.publish(*turn.withdrawn, kept[0])
+            turn.stored.set_result(None)
         if before is not None:
             await asyncio.wait([before])
-        if kept is None:
-            return
-        message, known = kept
-        await self._carry_on(message, turn, known=known)
+        if kept is not None:
+            await self._take_through(*kept, turn)
 
-    async def _carry_on(self, message: Message, turn: Turn, *, known: bool) -> None:
+    async def _take_through(self, message: Message, known: bool, turn: Turn) -> None:
         began = time.perf_counter()
         try:
             if known:
                 # By now its first sending has had its turn, if that is still at work here.
-                message, replies = await self.in_storage(partial(self._store.became, message))
-                for update in (message, *replies):
-                    turn.updates.put_nowait(update)
+                sent = message
+                message, replies = await self.in_storage(lambda: self._pipeline.store.became(sent))
+                turn.publish(message, *replies)
             if message.status == "recognizing":
-                message = await self._lanes.run(Lane.UPLOAD, partial(self._recognize, message, turn))
-                turn.updates.put_nowait(message)
+                recording = message
+                message = await self._lanes.run(Lane.UPLOAD, lambda: self._pipeline.recognise(recording, turn))
+                turn.publish(message)
             if message.status == "answering":  # a corrected message may have been answered for good
-                for update in await self.in_storage(partial(self._answer, message, turn)):
-                    turn.updates.put_nowait(update)
+                said = message
+                turn.publish(*await self.in_storage(lambda: self._pipeline.answer(said, turn)))
         except (AppError, AsrError, BotError) as error:
             turn.outcome = error.code
             log.info("message failed", code=error.code, reason=str(error), kind=message.kind)
-            await self._fail(message, turn, error.code, error.details)
+            turn.publish(await self._failed(message, turn, error.code, error.details))
         except Exception as error:  # noqa: BLE001 -- whatever it was, the user gets the message back with a retry
             turn.outcome = INTERNAL_ERROR
             log.error("message failed", code=INTERNAL_ERROR, kind=message.kind, error=origin(error))
-            await self._fail(message, turn, INTERNAL_ERROR, {})
+            turn.publish(await self._failed(message, turn, INTERNAL_ERROR, {}))
         finally:
-            turn.updates.put_nowait(None)
+            turn.end()
             self._usual_seconds += 0.2 * (time.perf_counter() - began - self._usual_seconds)
-            total = time.perf_counter() - turn.started
-            self._metrics.message(message.kind, turn.outcome, turn.stages, total)
-            log.info(
-                "message done",
-                kind=message.kind,
-                total=round(total, 4),
-                **{stage: round(seconds, 4) for stage, seconds in turn.stages.items()},
-            )
+            self._measure(message, turn)
 
-    async def _fail(self, message: Message, turn: Turn, code: str, details: dict[str, Detail]) -> None:
-        def fail() -> Message:
-            return self._store.failed(message, code, details)
-
+    async def _failed(self, message: Message, turn: Turn, code: str, details: dict[str, Detail]) -> Message:
         try:
-            failed = await self.in_storage(fail)
+            return await self.in_storage(lambda: self._pipeline.fail(message, turn, code, details))
         except AppError as error:
             # The store itself is what failed: the client is told at least, and the next start finds the message.
-            log.error("failure not kept", code=error.code, reason=str(error))
-            failed = message.model_copy(update={"status": "failed", "error_code": code, "error_details": details})
-        turn.updates.put_nowait(failed)
+            log.error("failure not stored", code=error.code, reason=str(error))
+            return message.changed(status="failed", error_code=code, error_details=details)
+
+    def _measure(self, message: Message, turn: Turn) -> None:
+        total = time.perf_counter() - turn.started
+        self._metrics.message(message.kind, turn.outcome, turn.stages, total)
+        stages = {stage: round(seconds, 4) for stage, seconds in turn.stages.items()}
+        log.info("message done", kind=message.kind, total=round(total, 4), **stages)

@@ -1,4 +1,4 @@
-"""What goes with one message on its turn: who follows it, who pays for it, how long its stages took."""
+"""One message on its way: what is known of it, who follows it, and how long its stages took."""
 
 from __future__ import annotations
 
@@ -10,24 +10,47 @@ from typing import TypeVar
 
 from app.monitoring.tracing import span
 from app.storage.tables import Message
+from asr import Audio, Transcript
+from bot import DialogueState
 
 T = TypeVar("T")
 
 
-def _nothing(seconds: float) -> None:
-    """Charge nobody."""
+def _charge_nobody(seconds: float) -> None:
+    """Count no audio: no limit is set."""
 
 
 @dataclass
 class Turn:
-    """One message on its turn. `spend` is told of the seconds of audio that were decoded."""
+    """One message, from its arrival to the bot's answer. Each stage adds what it found out; none asks for it again.
 
-    spend: Callable[[float], None] = _nothing
-    updates: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)  # a handful of updates at most
-    kept: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    Attributes:
+        owner: whose conversation it is.
+        conversation_id: the conversation.
+        store_message: puts the message into the database and returns it; it may put answers into `withdrawn`.
+        client_id: the client's own name for the message; under one name it is taken once.
+        audio: the sound, once it is decoded.
+        transcript: what was recognised in it.
+        state: the state of the dialogue before the answer.
+        withdrawn: answers that are taken back, because the message that they answer was corrected.
+        charge: is called with the seconds of audio that were decoded.
+        outcome: "done", or the code of the error that the message ended with.
+    """
+
+    owner: str
+    conversation_id: str
+    store_message: Callable[[Turn], Message]
+    client_id: str | None = None
+    audio: Audio | None = None
+    transcript: Transcript | None = None
+    state: DialogueState | None = None
+    withdrawn: tuple[Message, ...] = ()
+    charge: Callable[[float], None] = _charge_nobody
+    outcome: str = "done"
     stages: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
-    outcome: str = "done"  # or the code of the error that the message ended with
+    stored: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    _updates: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)  # a handful of updates at most
 
     def timed(self, stage: str, call: Callable[[], T]) -> T:
         """Return what `call` returns, and add the time it took to `stage`."""
@@ -38,7 +61,16 @@ class Turn:
         finally:
             self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - started
 
+    def publish(self, *messages: Message) -> None:
+        """Show messages that are new or have changed to the client that follows; in the event loop only."""
+        for message in messages:
+            self._updates.put_nowait(message)
+
+    def end(self) -> None:
+        """Tell the client that nothing more will come; in the event loop only."""
+        self._updates.put_nowait(None)
+
     async def follow(self) -> AsyncIterator[Message]:
         """Yield the updates of the message as they come, to the end."""
-        while (message := await self.updates.get()) is not None:
+        while (message := await self._updates.get()) is not None:
             yield message

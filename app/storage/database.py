@@ -5,6 +5,7 @@ The tables stand in app.storage.tables; the classes that read and write them tak
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -55,6 +56,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Prepare to reach the database at `url`; nothing is opened yet."""
+        self._own = threading.local()  # the session that a thread is in
         with guarded():
             self.engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
             if self.is_sqlite:
@@ -69,10 +71,19 @@ class Database:
     def session(self) -> Iterator[Session]:
         """Work in one transaction: all of it is kept at the end, or nothing when something is raised.
 
+        Within a session of the same thread it is that session, so that calls can be put together into one transaction.
         What was read stays readable afterwards. Raises StoreUnavailable.
         """
+        outer: Session | None = getattr(self._own, "session", None)
+        if outer is not None:
+            yield outer
+            return
         with guarded(), Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+            self._own.session = session
+            try:
+                yield session
+            finally:
+                self._own.session = None
 
     def migrate(self) -> tuple[str | None, str]:
         """Bring the tables up to date; return the revisions before and after. Raises StoreUnavailable.

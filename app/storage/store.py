@@ -10,6 +10,7 @@ import itertools
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,14 @@ WAV = "audio/wav"
 UNKNOWN_FORMAT = "application/octet-stream"
 MAX_LISTED = 500
 NO_CONVERSATION = "There is no conversation of this id."
+
+
+@dataclass(frozen=True)
+class Wav:
+    """A decoded recording: a WAV file, open, and its length in seconds."""
+
+    file: BinaryIO
+    seconds: float
 
 
 @contextmanager
@@ -137,24 +146,23 @@ class Store:
         fields = {"status": "recognizing", "audio_name": name, "audio_type": UNKNOWN_FORMAT, "client_id": client_id}
         return self._add_message(conversation_id, kind="voice", **fields)
 
-    def add_heard(
+    def add_recognised(
         self, conversation_id: str, wav: BinaryIO, transcript: Transcript, client_id: str | None = None
     ) -> Message:
         """Keep a recording that was recognised while it was spoken and is about to be answered.
 
-        One in which nothing was understood is recognised once more, and then fails as any other.
+        One in which nothing was understood is about to be recognised once more.
         """
         with guarded():
             name = self.recordings.add(wav, suffix=".wav")
         fields = {"audio_name": name, "audio_type": WAV, "seconds": transcript.seconds, "client_id": client_id}
         if not transcript.text.strip():
             return self._add_message(conversation_id, kind="voice", status="recognizing", **fields)
-        message = self._new_message(
-            conversation_id, role="user", kind="voice", status="answering", text=transcript.text, **fields
-        )
         with self.database.session() as session:
-            session.add(message)
-            session.flush()
+            message = self._add_message(
+                conversation_id, kind="voice", status="answering", text=transcript.text, **fields
+            )
+            session.flush()  # the transcript refers to it
             session.add(TranscriptRecord(message_id=message.id, data=transcript.to_dict()))
         return message
 
@@ -200,21 +208,11 @@ class Store:
         with guarded(), found("picture of this message"):
             return self.recordings.open(message.card["file"]), str(message.card["media_type"])
 
-    def decoded(self, message: Message, wav: BinaryIO, seconds: float) -> Message:
-        """Keep `wav` in the place of the recording as it came, now that it could be read."""
-        with guarded():
-            name = self.recordings.add(wav, suffix=".wav")
-        changed = self._change(message, audio_name=name, audio_type=WAV, seconds=seconds)
-        if message.audio_name:
-            with guarded():
-                self.recordings.remove(message.audio_name)
-        return changed
-
-    def heard(self, message: Message, transcript: Transcript) -> Message:
-        """Keep what was recognised; the message is about to be answered."""
-        with self.database.session() as session:
-            session.merge(TranscriptRecord(message_id=message.id, data=transcript.to_dict()))
-            return self._set(session, message, text=transcript.text, status="answering")
+    def recognised(self, message: Message, transcript: Transcript, wav: Wav | None = None) -> Message:
+        """Keep what was recognised, and `wav` in the place of the recording as it came; it is about to be answered."""
+        with self._replaced(message, wav) as audio, self.database.session() as session:
+            session.add(TranscriptRecord(message_id=message.id, data=transcript.to_dict()))
+            return self._update(session, message, text=transcript.text, status="answering", **audio)
 
     def transcript(self, message: Message) -> Transcript | None:
         """Return what was recognised in a voice message; None before that."""
@@ -235,12 +233,15 @@ class Store:
                 "acted": bool(reply.actions),
             }
             conversation.state = reply.state.to_dict()
-            done = self._set(session, message, status="done", error_code=None, error_details={})
+            done = self._update(session, message, status="done", error_code=None, error_details={})
             return [done, *self._add_reply(session, message.conversation_id, reply)]
 
-    def failed(self, message: Message, code: str, details: Mapping[str, Detail]) -> Message:
-        """End a message that could not be answered; what is known of it stays."""
-        return self._change(message, status="failed", error_code=code, error_details=dict(details))
+    def failed(self, message: Message, code: str, details: Mapping[str, Detail], wav: Wav | None = None) -> Message:
+        """End a message that could not be answered; `wav`, where it was decoded, takes the place of its recording."""
+        with self._replaced(message, wav) as audio, self.database.session() as session:
+            return self._update(
+                session, message, status="failed", error_code=code, error_details=dict(details), **audio
+            )
 
     def reopen(self, conversation_id: str, message_id: str) -> Message:
         """Take a failed message up again where it failed; raises NotRetryable when it is not a failed one."""
@@ -330,13 +331,22 @@ class Store:
         session.add_all(messages)
         return messages
 
-    def _change(self, message: Message, **fields: Any) -> Message:
-        with self.database.session() as session:
-            return self._set(session, message, **fields)
+    @contextmanager
+    def _replaced(self, message: Message, wav: Wav | None) -> Iterator[dict[str, Any]]:
+        """Give the columns that make `wav` the recording of a message, and delete the one it had once that is done."""
+        if wav is None:
+            yield {}
+            return
+        with guarded():
+            name = self.recordings.add(wav.file, suffix=".wav")
+        yield {"audio_name": name, "audio_type": WAV, "seconds": wav.seconds}
+        if message.audio_name and message.audio_name != name:
+            with guarded():
+                self.recordings.remove(message.audio_name)
 
-    def _set(self, session: Session, message: Message, **fields: Any) -> Message:
-        current = self._message(session, message.conversation_id, message.id)
-        for name, value in fields.items():
-            setattr(current, name, value)
-        session.add(current)
-        return current
+    def _update(self, session: Session, message: Message, **fields: Any) -> Message:
+        """Change a message without reading it again; raises MessageUnknown when it was deleted meanwhile."""
+        updated = session.execute(update(Message).where(col(Message.id) == message.id).values(**fields))
+        if updated.rowcount != 1:  # type: ignore[attr-defined]
+            raise MessageUnknown("There is no message of this id in the conversation.")
+        return message.changed(**fields)

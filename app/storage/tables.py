@@ -73,6 +73,10 @@ class Message(SQLModel, table=True):
     card: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
+    def changed(self, **fields: Any) -> Message:
+        """Return a copy with other `fields`, for what is shown; the database does not know of it."""
+        return Message(**(self.model_dump() | fields))
+
 
 class TranscriptRecord(SQLModel, table=True):
     """What the recogniser made of one voice message; beside the message, for it is large and seldom asked for."""

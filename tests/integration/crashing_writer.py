@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from app.storage.store import Store
+from app.storage.store import Store, Wav
 from asr import Segment, Token, Transcript
 from bot import DialogueState, Reply
 
@@ -37,9 +37,9 @@ def write_for_ever(data_dir: Path, acknowledge: int) -> None:
         number += 1
         spoken = store.add_spoken(conversation, io.BytesIO(recording(number)))
         os.write(acknowledge, f"{conversation} {spoken.id} recognizing {number}\n".encode())
-        decoded = store.decoded(spoken, io.BytesIO(recording(number)), 1.0)
         token = Token("好", 0.0, 0.2, 0.9)
-        heard = store.heard(decoded, Transcript((Segment(0.0, 0.2, (token,)),), 1.0))
+        wav = Wav(io.BytesIO(recording(number)), 1.0)
+        heard = store.recognised(spoken, Transcript((Segment(0.0, 0.2, (token,)),), 1.0), wav)
         os.write(acknowledge, f"{conversation} {spoken.id} answering {number}\n".encode())
         store.answered(heard, REPLY)
         os.write(acknowledge, f"{conversation} {spoken.id} done {number}\n".encode())

@@ -74,12 +74,12 @@ async def test_a_closing_app_takes_no_new_message_and_leaves_late_ones_for_the_n
     lanes = Lanes(1)
     conversations = Conversations(store, recognizer, dialogue, limits=AudioLimits(), lanes=lanes)
     conversation = await conversations.open("anna", (await conversations.start("anna"))[0])
-    await conversation.hear(wav())
+    await conversation.send_recording(wav())
     with ThreadPoolExecutor(1) as waiter:
         await asyncio.get_running_loop().run_in_executor(waiter, recognizer.begun.acquire)
     await conversations.queue.close(0.1)
     with pytest.raises(ShuttingDown):
-        await conversation.read("你好")
+        await conversation.send_text("你好")
     recognizer.gate.set()
     lanes.close()
     assert store.fail_interrupted() == 1

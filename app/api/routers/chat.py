@@ -177,9 +177,9 @@ async def send_message(
     conversations.queue.check_admission()
     async with sent_message(request, settings) as sent:
         say = (
-            conversation.read(sent, client_id=client_id)
+            conversation.send_text(sent, client_id=client_id)
             if isinstance(sent, str)
-            else conversation.hear(sent, client_id=client_id)
+            else conversation.send_recording(sent, client_id=client_id)
         )
         updates = await say
     return event_stream(updates, language)

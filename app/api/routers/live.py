@@ -174,7 +174,7 @@ class Speaker:
         """Make a message of what was said since the last one, and tell of it while listening goes on."""
         self._number += 1
         until = self._recording.until
-        updates = await self._conversation.heard(*self._recording.take(), client_id=client_id)
+        updates = await self._conversation.send_live_speech(*self._recording.take(), client_id=client_id)
 
         async def tell() -> None:
             async for update in updates:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.errors import ConversationUnknown, MessageUnknown, NotRetryable, RecordingMissing, StoreUnavailable
-from app.storage.store import MAX_LISTED, WAV, Store
+from app.storage.store import MAX_LISTED, WAV, Store, Wav
 from asr import Alternative, Segment, Token, Transcript
 from bot import DialogueState, QuickReply, Reply
 
@@ -72,10 +72,11 @@ def test_times_come_back_in_utc(store: Store, conversation: str) -> None:
 def test_a_recording_takes_the_place_of_what_was_uploaded_once_it_is_decoded(store: Store, conversation: str) -> None:
     spoken = store.add_spoken(conversation, io.BytesIO(b"webm"))
     assert store.recording(spoken).read() == b"webm"
-    decoded = store.decoded(spoken, io.BytesIO(b"RIFF"), 1.5)
+    decoded = store.failed(spoken, "no_speech", {}, Wav(io.BytesIO(b"RIFF"), 1.5))
     assert store.recording(decoded).read() == b"RIFF"
     assert (decoded.audio_type, decoded.seconds) == (WAV, 1.5)
     assert [kept.name for kept in store.recordings.kept()] == [decoded.audio_name]
+    assert store.message("anna", conversation, spoken.id).audio_name == decoded.audio_name
 
 
 def test_a_transcript_comes_back_as_it_was(store: Store, conversation: str) -> None:
@@ -83,7 +84,7 @@ def test_a_transcript_comes_back_as_it_was(store: Store, conversation: str) -> N
     transcript = Transcript((Segment(0.1, 0.3, (token,)),), 0.5)
     spoken = store.add_spoken(conversation, io.BytesIO(b"webm"))
     assert store.transcript(spoken) is None
-    heard = store.heard(spoken, transcript)
+    heard = store.recognised(spoken, transcript)
     assert (heard.text, heard.status) == ("号", "answering")
     assert store.transcript(heard) == transcript
 
@@ -103,7 +104,7 @@ def test_messages_left_half_way_are_failed_at_the_next_start(tmp_path: Path, sto
 def test_a_retry_begins_where_the_message_failed(store: Store, conversation: str) -> None:
     unheard = store.failed(store.add_spoken(conversation, io.BytesIO(b"webm")), "no_speech", {"seconds": 1.0})
     transcript = Transcript((Segment(0, 1, (Token("好", 0, 1, 0.9),)),), 1)
-    heard = store.heard(store.add_spoken(conversation, io.BytesIO(b"webm")), transcript)
+    heard = store.recognised(store.add_spoken(conversation, io.BytesIO(b"webm")), transcript)
     unanswered = store.failed(heard, "bot_error", {})
     assert store.reopen(conversation, unheard.id).status == "recognizing"
     again = store.reopen(conversation, unanswered.id)
