@@ -168,4 +168,5 @@ def _reply(decision: Decision, now: datetime, *actions: str) -> Reply:
         state=state,
         cards=decision.cards,
         actions=actions,
+        alarm=decision.alarm,
     )

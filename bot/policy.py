@@ -1,7 +1,7 @@
 """What to do next: state × understanding → state × words × action, a pure function of its arguments.
 
 Rules are tried in order and the first that applies answers the turn. Nothing that was filled is lost without being
-said. The rules stand in bot/rules/, the steps they are made of in bot/rules/context.py.
+said. The rules stand in bot/rules/, the steps they are made of in bot/rules/course.py.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from bot.domains.domain import Domain
+from bot.knowledge.index import KnowledgeIndex
 from bot.records.rows import FoundRow
+from bot.rules.asking import answer_question
 from bot.rules.context import TurnContext
 from bot.rules.decision import Decision
-from bot.rules.items import correct_item, end_items, remove_item
+from bot.rules.items import correct_item, end_items, read_item, remove_item
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
 from bot.rules.records import choose_record, offer
+from bot.rules.safety import answer_alarm
 from bot.rules.talk import begin, begin_two, cancel, digress, fallback, repeat, silence, small_talk
 from bot.rules.values import change, skip, take_values
 from bot.state import DialogueState
@@ -24,10 +27,13 @@ from bot.understanding.nlu import Understanding
 from bot.wording import Wording
 
 RULES: tuple[Callable[[TurnContext], Decision | None], ...] = (
+    answer_alarm,
     silence,
+    answer_question,
     answer_to_intent,
     answer_to_heard,
     remove_item,
+    read_item,
     cancel,
     repeat,
     choose_record,
@@ -51,6 +57,7 @@ class Policy:
         """Decide for `domain`."""
         self._domain = domain
         self._wording = Wording(domain)
+        self._knowledge = KnowledgeIndex(domain.knowledge, domain.slots)
 
     def start(self, state: DialogueState) -> Decision:
         """Return the greeting."""
@@ -59,7 +66,9 @@ class Policy:
 
     def decide(self, state: DialogueState, understanding: Understanding) -> Decision:
         """Return what follows from one understood utterance."""
-        turn = TurnContext(self._domain, self._wording, replace(state, turn=state.turn + 1), understanding)
+        turn = TurnContext(
+            self._domain, self._wording, self._knowledge, replace(state, turn=state.turn + 1), understanding
+        )
         for rule in RULES:
             decision = rule(turn)
             if decision is not None:
@@ -68,7 +77,9 @@ class Policy:
 
     def begin(self, state: DialogueState, task: str, understanding: Understanding) -> Decision:
         """Return what follows when a task is begun with values that somebody else understood."""
-        turn = TurnContext(self._domain, self._wording, replace(state, turn=state.turn + 1), understanding)
+        turn = TurnContext(
+            self._domain, self._wording, self._knowledge, replace(state, turn=state.turn + 1), understanding
+        )
         turn.open(task)
         return (take_values(turn) or turn.advance()).remembered()
 
@@ -111,7 +122,7 @@ class Policy:
         return turn.advance()
 
     def _after(self, decision: Decision, now: datetime) -> TurnContext:
-        turn = TurnContext(self._domain, self._wording, decision.state, Understanding.of_nothing(now))
+        turn = TurnContext(self._domain, self._wording, self._knowledge, decision.state, Understanding.of_nothing(now))
         for text in decision.texts:
             turn.say_text(text)
         return turn

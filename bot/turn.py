@@ -56,7 +56,8 @@ class Reply:
     """The bot's answer: one bubble for each of `texts` (plain text), and the state to hand in with the next turn.
 
     `cards` are shown after the texts, a bubble each. `actions` names what was done on the way (for tests and logs),
-    successful actions only.
+    successful actions only. `alarm` is the kind of emergency that was heard ("" for none), so that a person can be
+    called to look: crisis, emergency, danger or fire.
     """
 
     texts: tuple[str, ...]
@@ -64,3 +65,4 @@ class Reply:
     state: DialogueState
     cards: tuple[Table | Image, ...] = ()
     actions: tuple[str, ...] = ()
+    alarm: str = ""

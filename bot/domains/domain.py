@@ -8,7 +8,19 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from bot.domains.parts import Action, Intent, Name, Record, Schedule, Step, Task, Timetable
+from bot.domains.parts import (
+    HELPLINES,
+    Action,
+    Intent,
+    Knowledge,
+    Name,
+    Record,
+    Safety,
+    Schedule,
+    Step,
+    Task,
+    Timetable,
+)
 from bot.domains.words import Words
 from bot.slots.model import Slot, Strict, Variants, check_placeholders, placeholders
 
@@ -67,8 +79,28 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "items_few": frozenset({"label", "least"}),
     "items_full": frozenset({"label", "most"}),
     "stuck_more": frozenset({"label"}),
+    "alarm_crisis": HELPLINES,
+    "alarm_emergency": HELPLINES,
+    "alarm_danger": HELPLINES,
+    "alarm_fire": HELPLINES,
+    "alarm_caution": HELPLINES,
+    "alarm_after": frozenset({"task"}),
+    "not_known": frozenset(),
+    "known_value": frozenset({"label", "value"}),
+    "not_yet_known": frozenset({"label"}),
+    "refused": frozenset({"values"}),
+    "name_titled": frozenset({"family"}),
+    "restarted": frozenset(),
+    "nothing_to_delete": frozenset(),
+    "which_delete": frozenset({"label"}),
+    "item_absent": frozenset({"item"}),
+    "item_read": frozenset({"number", "item"}),
+    "phone_part": frozenset({"said", "left"}),
 }
 """The phrases the policy speaks, each with the placeholders it may hold. A domain must have them all."""
+
+COMMON = ("intents", "phrases", "words", "safety")
+"""What `extends: common` brings, so that a domain need not write it."""
 
 _FILLED_IN = ("task", "count", "found", "items", "entries")
 _LIST_INTENTS = ("remove", "finish")
@@ -95,6 +127,8 @@ class Domain(Strict):
     intents: dict[Name, Intent]
     phrases: dict[Name, Variants]
     words: Words
+    safety: Safety
+    knowledge: list[Knowledge] = Field(default_factory=list)
 
     @field_validator("timezone")
     @classmethod
@@ -137,12 +171,28 @@ class Domain(Strict):
                 _check_known(f"slots.{name}.opens", slot_model.opens, self.tasks)
             if slot_model.day:
                 _check_known(f"slots.{name}.day", slot_model.day, self.slots)
+        for number, entry in enumerate(self.knowledge):
+            self._check_knowledge(f"knowledge.{number}", entry)
         for name, intent in self.intents.items():
             if intent.reply:
                 _check_known(f"intents.{name}.reply", intent.reply, self.phrases)
             for example in intent.examples:
                 check_placeholders(example, set(self.slots), f"intents.{name}.examples")
         return self
+
+    def _check_knowledge(self, where: str, entry: Knowledge) -> None:
+        for text in entry.ask:
+            check_placeholders(text, set(self.slots), f"{where}.ask")
+        asked = {name for text in entry.ask for name in placeholders(text)}
+        facts = {name for known in entry.facts.values() for name in known}
+        check_placeholders(entry.answer, {*asked, *facts}, f"{where}.answer")
+        if bool(entry.of) != bool(entry.facts):
+            raise ValueError(f"{where}: `facts:` are known of the values of a slot; write its name as `of:`")
+        if entry.of:
+            _check_known(f"{where}.of", entry.of, self.slots)
+            values = {value.value: value for value in self.slots[entry.of].values}
+            for value in entry.facts:
+                _check_known(f"{where}.facts", value, values)
 
     def _check_records(self) -> None:
         for name, record in self.records.items():
@@ -253,7 +303,7 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a domain's YAML, for editors; what `extends: common` brings need not be written."""
     schema = Domain.model_json_schema()
     schema["title"] = "A domain of Tingshuo's bot"
-    schema["required"] = [name for name in schema["required"] if name not in ("intents", "phrases", "words")]
+    schema["required"] = [name for name in schema["required"] if name not in COMMON]
     schema["properties"]["words"] = {**schema["$defs"].pop("Words"), "required": []}  # each list can be replaced alone
     step = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Step"}]}
     schema["$defs"]["Task"]["properties"]["slots"]["items"] = step

@@ -12,6 +12,10 @@ from bot.slots.model import Strict, Variants
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
+HELPLINES = frozenset({"ambulance", "police", "fire", "crisis"})
+"""The numbers to call that every country's helplines name."""
+
+
 class Step(Strict):
     """One slot of a task, and when it is wanted.
 
@@ -73,6 +77,43 @@ class Schedule(Strict):
     flexible: list[str] = Field(min_length=1)
     ahead: int = Field(default=14, ge=1, le=90)
     rows: list[Timetable] = Field(min_length=1)
+
+
+class Safety(Strict):
+    """Whom to call in a crisis or an emergency: the numbers of each country, and the `country` that the domain is for.
+
+    `numbers` are those of the domain itself (a ward's own line); they come before the country's.
+    """
+
+    country: str = "CN"
+    helplines: dict[str, dict[str, str]] = Field(min_length=1)
+    numbers: dict[str, str] = Field(default_factory=dict)
+
+    def lines(self) -> dict[str, str]:
+        """Return the numbers to call: ambulance, police, fire and crisis."""
+        return {**self.helplines[self.country], **self.numbers}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.country not in self.helplines:
+            raise ValueError(f"there are no helplines of {self.country!r}; choose one of: {', '.join(self.helplines)}")
+        for country, lines in self.helplines.items():
+            if missing := sorted(HELPLINES - lines.keys()):
+                raise ValueError(f"the helplines of {country} lack {', '.join(missing)}; write them")
+        return self
+
+
+class Knowledge(Strict):
+    """Something that is known: an answer and a few wordings of the question that it answers.
+
+    The wordings may hold {slot}: the answer then holds for the value that was asked about, and may hold {slot} too.
+    `facts` are what is known of each value of `of`, a slot of type choice: {消化内科: {floor: 三楼}}; the answer may
+    hold their names."""
+
+    ask: list[str] = Field(min_length=1)
+    answer: str = Field(min_length=1)
+    of: str = ""
+    facts: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class Action(Strict):

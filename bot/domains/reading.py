@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from bot.domains.domain import Domain
+from bot.domains.domain import COMMON, Domain
 from bot.errors import DomainInvalid, DomainMissing
 
 _NAMED = re.compile(r"(?P<place>[a-z_]+(?:\.[a-z0-9_]+)*): ")
@@ -38,7 +38,7 @@ def load_domain(source: str | Path) -> Domain:
         base_path = DOMAINS / f"{base}.yaml"
         common, common_node = _read(base_path)
         files.append((base_path, common_node))
-        for section in ("intents", "phrases", "words"):
+        for section in COMMON:
             if isinstance(own.get(section, {}), dict):
                 data[section] = {**common.get(section, {}), **(own.get(section) or {})}
     try:

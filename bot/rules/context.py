@@ -11,6 +11,7 @@ from datetime import date
 
 from bot.domains.domain import Domain
 from bot.domains.parts import ListOf, Step, Task
+from bot.knowledge.index import KnowledgeIndex
 from bot.rules.decision import ActionCall, Decision
 from bot.rules.filling import Filling
 from bot.rules.lists import close_entry, due_values, open_entry, values_of
@@ -27,8 +28,16 @@ MAX_ASKED = 3
 class TurnContext:
     """A turn being decided: rules read `state` and `understanding`, change them by the steps, end with a Decision."""
 
-    def __init__(self, domain: Domain, wording: Wording, state: DialogueState, understanding: Understanding) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        wording: Wording,
+        knowledge: KnowledgeIndex,
+        state: DialogueState,
+        understanding: Understanding,
+    ) -> None:
         """Begin with the state before the turn and what was understood."""
+        self.knowledge = knowledge
         self.domain = domain
         self.wording = wording
         self.state = state
@@ -165,6 +174,20 @@ class TurnContext:
     def resume(self) -> Decision:
         """Put the present question again, after something else has been answered."""
         return self.ask(self.state.question) if self.state.question else self.advance()
+
+    def back_to_question(self) -> Decision:
+        """Come back to the present question after an answer; a summary is not read out again, for nothing changed."""
+        question = self.state.question
+        if question is None:
+            return self.advance() if self.frame is not None else self.end()
+        if self.state.asked >= MAX_ASKED:
+            self.state = replace(self.state, asked=0)
+            return self.end(put=False)
+        self.state = replace(self.state, asked=self.state.asked + 1)
+        if question.kind == "summary":
+            self.say("confirm_summary")
+            return self.end(put=False)
+        return self.end()
 
     def ask(self, question: Question, *, put: bool = True) -> Decision:
         """Make `question` the present one and put it in words, unless what was said already does."""

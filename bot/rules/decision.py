@@ -42,6 +42,7 @@ class Decision:
     buttons: tuple[QuickReply, ...] = ()
     run: ActionCall | None = None
     cards: tuple[Table, ...] = ()
+    alarm: str = ""
 
     def remembered(self) -> Decision:
         """Return the same, with what is said kept in the state for a user who asks to hear it again."""

@@ -23,6 +23,8 @@ def remove_item(turn: TurnContext) -> Decision | None:
     heard = turn.understanding
     if heard.top != "remove" and not (heard.place and heard.top == "cancel"):
         return None
+    if not heard.deleting or heard.reserved:  # only a word of deleting deletes; a question about it does not
+        return None
     mentions = _of_list(turn, task)
     turn.understood()
     if open_entry(task, frame) and not heard.place and find_entry(frame, "", mentions) is None:
@@ -37,6 +39,26 @@ def remove_item(turn: TurnContext) -> Decision | None:
     at = None if frame.at is None else frame.at - (index < frame.at)
     turn.frame = replace(frame, items=(*frame.items[:index], *frame.items[index + 1 :]), at=at)
     return turn.advance()
+
+
+def read_item(turn: TurnContext) -> Decision | None:
+    """Read an entry out again, or say which one is meant when nothing is to be done with it."""
+    found = _list_of(turn)
+    if found is None or not turn.understanding.place or turn.understanding.deleting or turn.understanding.mentions:
+        return None
+    task, frame = found
+    changing = (
+        turn.understanding.correcting
+        or turn.understanding.wants("change")
+        or turn.understanding.wants("deny")
+        or turn.understanding.labels
+    )
+    index = find_entry(frame, turn.understanding.place, ())
+    if index is None or (changing and turn.understanding.top != "repeat"):
+        return None
+    turn.understood()
+    turn.say("item_read", number=str(index + 1), item=turn.wording.item(task, frame.items[index], turn.today))
+    return turn.back_to_question()
 
 
 def correct_item(turn: TurnContext) -> Decision | None:

@@ -106,7 +106,7 @@ def small_talk(turn: TurnContext) -> Decision | None:
     turn.say(intent.reply)
     if intent.explain and (explanation := turn.wording.help(turn.state.question, turn.frame)):
         turn.say_text(explanation)
-    return turn.resume()
+    return turn.back_to_question()
 
 
 def fallback(turn: TurnContext) -> Decision:

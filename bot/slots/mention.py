@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -75,11 +75,6 @@ def sound_gain(match: SoundMatch) -> float:
 def sound_confidence(match: SoundMatch) -> float:
     """Return how sure a match by sound is, 0 to 1."""
     return match.score - (0.05 if len(match.word) == 2 and not match.spelled else 0.0)
-
-
-def negate(heard: CleanText, mentions: Iterable[Mention], negation: re.Pattern[str]) -> list[Mention]:
-    """Mark the mentions that directly follow a "not": 不要上午."""
-    return [replace(one, negated=bool(negation.search(heard.text[: one.start]))) for one in mentions]
 
 
 def negation_pattern(words: Words) -> re.Pattern[str]:

@@ -106,6 +106,25 @@ class IntentMatcher:
             yield from (Example(mark * times, NOTHING) for times in (1, 2))
             yield from (Example(value.value, NOTHING) for value in domain.slots[slot].values[:_BARE_VALUES])
 
+    def likeness(self, heard: CleanText, mentions: Iterable[Mention], intent: str) -> float:
+        """Return how like an example of `intent` an utterance is, 0 to 1; keywords do not count."""
+        text = self._delexicalised(heard.text, mentions)
+        return dict(self._by_example(text, heard.spoken)).get(intent, 0.0)
+
+    def sounds_whole(self, text: str, intent: str) -> bool:
+        """Whether all of an utterance sounds like a keyword of `intent`, one that counts at the start."""
+        bare = _LEADING.sub("", _PARTICLES.sub("", text))
+        return bool(bare) and _folded(bare) in self._keyword_sounds.get(intent, ())
+
+    def says(self, intent: str, heard: CleanText, sounds: Sounds | None) -> bool:
+        """Whether a keyword of `intent` stands in an utterance, without a "not" before it, or sounds like it."""
+        for word in self._keywords.get(intent, ()):
+            place = heard.text.find(word)
+            if place >= 0 and not _NOT.search(heard.text[:place]):
+                return True
+        near = self._lexicon.find(sounds, min_score=0.8, most=4) if sounds else []
+        return any(self._owners[one.word] == intent and believable(one, asked=False) for one in near)
+
     def is_whole(self, heard: CleanText) -> bool:
         """Whether the utterance is, to the letter, a keyword or an example of an intent."""
         return _PARTICLES.sub("", heard.text) in self._whole
@@ -138,11 +157,12 @@ class IntentMatcher:
     def _by_keyword(self, bare: str, text: str) -> list[tuple[str, float]]:
         found = []
         lead = _LEADING.sub("", text)
+        whole = _PARTICLES.sub("", text)
         for name, words in self._keywords.items():
             at_start = self._intents[name].at == "start"
             for word in words:
                 if at_start:
-                    hit = bare == word or (lead.startswith(word) and _stands_alone(word, lead[len(word) :]))
+                    hit = word in (bare, whole) or (lead.startswith(word) and _stands_alone(word, lead[len(word) :]))
                 else:
                     place = lead.find(word)
                     hit = place >= 0 and not _NOT.search(lead[:place])

@@ -11,20 +11,25 @@ from itertools import pairwise
 from bot.domains.domain import Domain
 from bot.slots import Mention
 from bot.slots.free import CLAUSE, CuedText
-from bot.slots.mention import negate, negation_pattern, pick
+from bot.slots.mention import negation_pattern, pick
 from bot.slots.model import AFTER
 from bot.slots.readers import BARE, open_reader
 from bot.slots.record import find_place
 from bot.turn import Utterance
+from bot.understanding.alarms import Alarm, Alarms
+from bot.understanding.clauses import cut, hesitates, holds_question, prepare
 from bot.understanding.cues import Cues
 from bot.understanding.intents import CERTAIN, POSSIBLE, IntentMatcher
 from bot.understanding.normalised import CleanText, normalise
+from bot.understanding.polarity import Polarity, asserted
 from bot.understanding.sounds import SoundLexicon, Sounds, sounds_of
 
 _LABEL_SCORE = 0.9
 _CUED, _ASKED, _UNUSABLE = 0.3, 0.1, 0.5
 _WHOLE = 0.9
 _STOPS = ",，。;；!！?？ "
+_DELETING = ("remove", "cancel")
+_LIKE_EXAMPLE = 0.75
 _SURE_NAME = 0.85  # a name with a usual surname has more
 
 
@@ -37,6 +42,12 @@ class Understanding:
     the share of the characters that belong to mentions, 0 to 1. `place` is the entry of a list that is spoken of: its
     number from 1, LAST, or "" for none. `wanted` are the intents of its clauses in the order they were said, when
     they are several.
+
+    `text` is what was said, normalised. `question` is the part of it that asks for an answer ("" for none), and
+    `asked_about` are the values in there: they change nothing. `reserved` is set when anything in it keeps it from
+    being a plain yes: a question mark or word, a condition, a "but". `sounds_agreeing` is set when all of it sounds
+    like a yes. `alarm` is set when there are words of a crisis or an emergency in it, `deleting` when there is a word
+    of deleting.
     """
 
     intents: tuple[tuple[str, float], ...]
@@ -49,6 +60,13 @@ class Understanding:
     now: datetime
     place: str = ""
     wanted: tuple[str, ...] = ()
+    text: str = ""
+    question: str = ""
+    asked_about: tuple[Mention, ...] = ()
+    reserved: bool = False
+    sounds_agreeing: bool = False
+    alarm: Alarm | None = None
+    deleting: bool = False
 
     @classmethod
     def of_nothing(cls, now: datetime) -> Understanding:
@@ -77,6 +95,7 @@ class Nlu:
         self._phonetic = phonetic
         self._readers = {name: open_reader(name, slot, domain.words) for name, slot in domain.slots.items()}
         self._bare = [name for name, slot in domain.slots.items() if slot.type in BARE]
+        self._people = frozenset(name for name, slot in domain.slots.items() if slot.type == "person")
         self._texts = [name for name, slot in domain.slots.items() if slot.type == "text"]
         self._cued_texts = [
             CuedText(name, cues, domain.slots[name].longest, _others(domain, name))
@@ -92,7 +111,13 @@ class Nlu:
         self._opens = {name: domain.tasks[slot.opens].intent for name, slot in domain.slots.items() if slot.opens}
         self._has_lists = any(task.items for task in domain.tasks.values())
         self._matcher = IntentMatcher(domain)
-        self._negation = negation_pattern(domain.words)
+        facts = {step.slot for task in domain.tasks.values() if task.items for step in task.items.slots}
+        carried = {slot for task in domain.tasks.values() if task.items for slot in task.items.carry}
+        stated = {name for name in facts - carried if domain.slots[name].type == "choice"}
+        self._polarity = Polarity(stated, negation_pattern(domain.words))
+        self._answered = {name for name, intent in domain.intents.items() if intent.reply} - {"chat"} | {"repeat"}
+        self._alarms = Alarms()
+        prepare()
         self._correction = re.compile("|".join(map(re.escape, domain.words.corrections)))
 
     def understand(self, utterance: Utterance, asked: str, now: datetime) -> Understanding:
@@ -104,6 +129,8 @@ class Nlu:
             mentions = [mention for mention in mentions if mention.confidence >= _WHOLE]
         guess = not self._answers_whole(heard, sounds, asked, now)
         intents = self._matcher.rank(heard, sounds, mentions, guess=guess)
+        if not guess and not self._matcher.is_whole(heard):
+            intents = []  # a name is one whatever it sounds like: 白雪, 谢丽
         if self._begins(intents) and any(one.slot == asked and one.how == "bare" for one in mentions):
             # Any words may be the name of a place, but those that begin another task are none.
             mentions = self._mentions(heard, sounds, "", now)
@@ -113,12 +140,17 @@ class Nlu:
         place, span = find_place(heard, sounds) if self._has_lists else ("", (0, 0))
         if place:
             mentions = [one for one in mentions if one.end <= span[0] or one.start >= span[1]]
-        if asked in self._bare:
+        clauses = cut(heard.text, [(one.start, one.end) for one in mentions])
+        questions = [(clause.start, clause.end) for clause in clauses if clause.act == "ask"]
+        if questions:
+            intents = self._of_statements(heard, sounds, mentions, intents, questions)
+        mentions, asked_about = asserted(mentions, clauses)
+        if asked in self._bare and not questions:
             mentions = self._with_bare_name(heard, sounds, mentions, intents, asked, now)
         return Understanding(
             intents=tuple(intents),
             mentions=tuple(mentions),
-            labels=self._named(heard, sounds, mentions),
+            labels=self._named(heard, sounds, [*mentions, *asked_about]),
             silent=heard.silent,
             spoken=heard.spoken,
             correcting=bool(self._correction.search(heard.text)),
@@ -126,7 +158,36 @@ class Nlu:
             now=now,
             place=place,
             wanted=self._wanted(heard, sounds, mentions),
+            text=heard.text,
+            question=" ".join(heard.text[slice(*span)] for span in questions),
+            asked_about=tuple(asked_about),
+            reserved=holds_question(heard.text) or hesitates(heard.text),
+            alarm=self._alarms.find(heard, sounds),
+            deleting=any(self._matcher.says(name, heard, sounds) for name in _DELETING),
+            sounds_agreeing=self._matcher.sounds_whole(heard.text, "affirm"),
         )
+
+    def _of_statements(
+        self,
+        heard: CleanText,
+        sounds: Sounds | None,
+        mentions: Sequence[Mention],
+        intents: Sequence[tuple[str, float]],
+        questions: Sequence[tuple[int, int]],
+    ) -> list[tuple[str, float]]:
+        """Return the intents of what is no question, and of a question those that are put in the words of an example.
+
+        挂号多少钱 holds the keyword of an intent, and yet nobody wants an appointment made.
+        """
+        stated = heard
+        for start, end in questions:
+            stated = _blank(stated, start, end)
+        rest = [one for one in mentions if not any(start <= one.start < end for start, end in questions)]
+        found = {} if stated.silent else dict(self._matcher.rank(stated, sounds, rest, guess=False))
+        for name, confidence in intents:
+            if name in self._answered or self._matcher.likeness(heard, mentions, name) >= _LIKE_EXAMPLE:
+                found[name] = max(confidence, found.get(name, 0.0))
+        return sorted(found.items(), key=lambda pair: -pair[1])
 
     def read(self, texts: Mapping[str, str], now: datetime) -> Understanding:
         """Read each text as a typed answer to the question for its slot; what cannot be read is left out."""
@@ -149,7 +210,7 @@ class Nlu:
             cued = self._cues.stand_by(mention, heard, places)
             if cued or mention.slot == asked or not self._cues.needed(mention.slot):
                 weighed.append(_weighed(mention, asked, cued=cued))
-        return negate(heard, pick(weighed), self._negation)
+        return self._polarity.weigh(heard.text, pick(weighed))
 
     def _with_bare_name(
         self,
@@ -164,6 +225,11 @@ class Nlu:
 
         What only sounds like another slot's value gives way: in answer to "your name?", 郭克 is no 骨科.
         """
+        if any(mention.slot == asked and not mention.problem for mention in mentions):
+            return mentions
+        whole = self._readers[asked].read(heard, sounds, asked=True, now=now) if asked in self._people else []
+        if whole and whole[0].how == "spelled" and _coverage(heard, whole) == 1.0 and not whole[0].problem:
+            return pick([*whole, *mentions])  # a name whose characters are explained
         if any(mention.slot == asked for mention in mentions) or (intents and intents[0][1] >= CERTAIN):
             return mentions
         if asked in self._texts:  # whatever the words mean elsewhere, here they are the answer
@@ -178,7 +244,7 @@ class Nlu:
         if asked not in self._bare:
             return False
         names = self._readers[asked].read(heard, sounds, asked=True, now=now)
-        sure = [name for name in names if name.confidence >= _SURE_NAME and not name.problem]
+        sure = [one for one in names if one.confidence >= _SURE_NAME and not one.problem and one.value in one.said]
         return bool(sure) and _coverage(heard, sure) == 1.0
 
     def _begins(self, intents: Sequence[tuple[str, float]]) -> bool:
@@ -227,12 +293,19 @@ def _coverage(heard: CleanText, mentions: Sequence[Mention]) -> float:
 
 def _without(heard: CleanText, mentions: Sequence[Mention]) -> CleanText:
     """Return the utterance with the mentions' characters replaced by commas."""
-    text, shown = heard.text, heard.shown
     for mention in mentions:
-        gap = "," * (mention.end - mention.start)
-        text = text[: mention.start] + gap + text[mention.end :]
-        shown = shown[: mention.start] + gap + shown[mention.end :]
-    return replace(heard, text=text, shown=shown)
+        heard = _blank(heard, mention.start, mention.end)
+    return heard
+
+
+def _blank(heard: CleanText, start: int, end: int) -> CleanText:
+    """Return the utterance with commas between two positions."""
+    gap = "," * (end - start)
+    return replace(
+        heard,
+        text=heard.text[:start] + gap + heard.text[end:],
+        shown=heard.shown[:start] + gap + heard.shown[end:],
+    )
 
 
 def _weighed(mention: Mention, asked: str, *, cued: bool) -> Mention:

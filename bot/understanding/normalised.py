@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from bot.turn import Utterance
 
-MAX_CHARACTERS = 200
+MAX_CHARACTERS = 400
 """A turn longer than this is read only so far: nobody answers a question at such length, and time is bounded."""
 
+_EMOJI = str.maketrans(dict.fromkeys("👌👍🆗✅☑✔💯", "好") | dict.fromkeys("❌✖👎🙅", "不") | {"🙏": "谢", "👋": "喂"})
 _DASHES = str.maketrans({"—": "-", "–": "-", "－": "-", "‐": "-", "−": "-", "~": "-"})
 
 
@@ -67,7 +68,7 @@ def normalise(utterance: Utterance) -> CleanText:
 
 def _clean(raw: str) -> str:
     kept = []
-    for character in unicodedata.normalize("NFKC", raw).translate(_DASHES):
+    for character in unicodedata.normalize("NFKC", raw.translate(_EMOJI)).translate(_DASHES):
         if character.isspace():
             kept.append(" ")
         elif not unicodedata.category(character).startswith("C"):

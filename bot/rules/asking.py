@@ -1,0 +1,49 @@
+"""A question of the user: it is answered, or it is said who knows, and nothing else comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.rules.context import TurnContext
+from bot.rules.decision import Decision
+
+
+def answer_question(turn: TurnContext) -> Decision | None:
+    """Answer a question from what the domain knows or the task has; values stated beside it are taken afterwards."""
+    heard = turn.understanding
+    if not heard.question:
+        return None
+    known = turn.frame.values if turn.frame else {}
+    answer = turn.knowledge.find(heard.text, heard.asked_about, known) if turn.knowledge else None
+    if answer is not None and answer.text:
+        turn.say_text(answer.text)
+    elif heard.top and not _only_agrees(turn):
+        return None
+    elif not _tell_from_frame(turn):
+        turn.say("not_known")
+        if not heard.mentions:
+            turn.state = replace(turn.state, misunderstood=turn.state.misunderstood + 1)
+            return turn.back_to_question()
+    if heard.mentions:
+        return None
+    turn.understood()
+    return turn.back_to_question()
+
+
+def _only_agrees(turn: TurnContext) -> bool:
+    return turn.understanding.top in ("affirm", "deny", "thanks", "greet", "unknown_answer", "finish", "pass")
+
+
+def _tell_from_frame(turn: TurnContext) -> bool:
+    """Say the values of the task that the question names: 医生是谁, 约的是几点."""
+    frame = turn.frame
+    if frame is None:
+        return False
+    told = False
+    for name in turn.understanding.labels:
+        label = turn.domain.slots[name].label
+        if name in frame.slots:
+            value = turn.wording.filled(name, frame.slots[name], turn.today)
+            turn.say("known_value", label=label, value=value)
+            told = True
+    return told
