@@ -18,6 +18,7 @@ from bot.slots.surnames import Surnames
 from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import Sounds, syllables
 
+_ONLY_ANSWERS = re.compile(r"(?:是|叫)\s*")
 _REPAIRED = 0.8  # below SURE: a name that lost a syllable is said back as a question
 _DOT = "·•・.‧∙⋅"
 _ANY_HAN = "㐀-䶿一-鿿豈-﫿𠀀-𲎯〇"
@@ -85,7 +86,7 @@ class PersonReader:
 
     def _can_be_introduced(self, name: str, words: str, *, asked: bool) -> bool:
         """Whether what follows an introduction is a name: 我叫小明 is, 我叫个车 and 我叫什么来着 are not."""
-        if self._no_name.search(name):
+        if self._no_name.search(name) or (not asked and _ONLY_ANSWERS.fullmatch(words.removesuffix(name))):
             return False
         if not re.match(HAN, name) or self._surnames.begin(name) or any(dot in name for dot in _DOT):
             return True
