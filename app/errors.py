@@ -16,7 +16,8 @@
     │   ├── NotRetryable         a message that has not failed
     │   │   └── JobNotRetryable  a transcription that neither failed nor was cancelled
     │   ├── JobUnfinished        a transcription whose result is not there yet
-    │   └── NotCorrectable       a message without a transcript of the user's
+    │   ├── NotCorrectable       a message without a transcript of the user's
+    │   └── MessageInWork        a message that is still being recognised or answered
     ├── NotFound
     │   ├── ConversationUnknown  there is no such conversation
     │   ├── DomainUnknown        there is no such domain to talk about
@@ -158,6 +159,12 @@ class NotCorrectable(RequestRefused):
     """Only a voice message of the user's that is not on its way can be corrected."""
 
     code = "not_correctable"
+
+
+class MessageInWork(RequestRefused):
+    """The message is still being recognised or answered; wait for its end."""
+
+    code = "message_in_work"
 
 
 class JobNotRetryable(NotRetryable):

@@ -22,6 +22,7 @@ from app.api.openai import routes as openai
 from app.api.routers import (
     chat,
     config,
+    conversations,
     corrections,
     domains,
     health,
@@ -54,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     model.router,
     domains.router,
     chat.router,
+    conversations.router,
     live.router,
     hotwords.router,
     hotword_trial.router,
@@ -125,7 +127,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services = Services.of(app)
     await services.open()
     try:
-        async with funasr_port(services) as services.funasr_port, pruning(services.settings, services.store):
+        async with (
+            funasr_port(services) as services.funasr_port,
+            pruning(services.settings, services.store, services.history.purge),
+        ):
             yield
     finally:
         await services.close()

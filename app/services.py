@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from app.access.authentication import Access, access_mode
 from app.access.limits import Limits
 from app.chat.conversation import Conversations
+from app.chat.history import History
 from app.chat.protocols import Dialogue, Recognizer
 from app.errors import AppError
 from app.hotwords.corrections import Corrections
@@ -74,6 +75,7 @@ class Services:
     store: Store = field(init=False)
     access: Access = field(init=False)
     personal: PersonalData = field(init=False)
+    history: History = field(init=False)
     lanes: Lanes = field(init=False)
     live: LiveSessions = field(init=False)
     transcriber: Transcriber = field(init=False)
@@ -127,6 +129,7 @@ class Services:
         database, recordings = self.store.database, self.store.recordings
         self.access = Access(settings, database, utc_now)
         self.personal = PersonalData(database, recordings)
+        self.history = History(database, recordings, clock)
         self.model.open()
         self.transcriber = self._open_transcriber()
         jobs = TranscriptionJobs(database, recordings, clock)

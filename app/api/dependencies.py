@@ -15,6 +15,7 @@ from app.access.limits import Limits
 from app.access.person import Person
 from app.api import errors
 from app.chat.conversation import Conversations
+from app.chat.history import History
 from app.language_models.service import LanguageModels
 from app.monitoring.metrics import Metrics
 from app.recognition.files import Transcriber
@@ -71,6 +72,10 @@ async def _conversations(services: ServicesDependency) -> Conversations:
     return services.conversations
 
 
+async def _history(services: ServicesDependency) -> History:
+    return services.history
+
+
 async def _live_sessions(services: ServicesDependency) -> LiveSessions:
     return services.live
 
@@ -94,6 +99,7 @@ ModelDependency = Annotated[RunningModel, Depends(_model)]
 AccessDependency = Annotated[Access, Depends(_access)]
 PersonalDataDependency = Annotated[PersonalData, Depends(_personal_data)]
 ConversationsDependency = Annotated[Conversations, Depends(_conversations)]
+HistoryDependency = Annotated[History, Depends(_history)]
 LiveSessionsDependency = Annotated[LiveSessions, Depends(_live_sessions)]
 TranscriberDependency = Annotated[Transcriber, Depends(_transcriber)]
 TranscriptionsDependency = Annotated[Transcriptions, Depends(_transcriptions)]

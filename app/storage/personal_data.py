@@ -74,6 +74,10 @@ class PersonalData:
         """Delete one conversation and all that hangs on it."""
         return self._delete(lambda table: hangs_on(table, "conversation", conversation_id))
 
+    def forget_message(self, message_id: str) -> int:
+        """Delete one message and all that hangs on it."""
+        return self._delete(lambda table: hangs_on(table, "message", message_id))
+
     def forget_job(self, job_id: str) -> int:
         """Delete one transcription job and all that hangs on it."""
         return self._delete(lambda table: hangs_on(table, "transcription_job", job_id))

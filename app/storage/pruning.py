@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -20,15 +20,13 @@ EVERY = 3600.0  # seconds
 
 
 @asynccontextmanager
-async def pruning(settings: Settings, store: Store) -> AsyncIterator[None]:
-    """Prune now and every hour while the context lasts, where the settings bound what is kept."""
-    if not (settings.keep_days or settings.keep_bytes):
-        yield
-        return
+async def pruning(settings: Settings, store: Store, purge: Callable[[], int]) -> AsyncIterator[None]:
+    """Now and every hour while the context lasts, `purge` what was deleted, and prune where the settings bound it."""
     retention = Retention(
         store.database, store.recordings, keep_days=settings.keep_days, keep_bytes=settings.keep_bytes
     )
-    task = asyncio.create_task(_prune(retention))
+    bounded = bool(settings.keep_days or settings.keep_bytes)
+    task = asyncio.create_task(_prune(retention if bounded else None, purge))
     try:
         yield
     finally:
@@ -37,12 +35,14 @@ async def pruning(settings: Settings, store: Store) -> AsyncIterator[None]:
             await task
 
 
-async def _prune(retention: Retention) -> None:
+async def _prune(retention: Retention | None, purge: Callable[[], int]) -> None:
     while True:
         try:
-            pruned = await asyncio.to_thread(retention.prune, utc_now())
+            await asyncio.to_thread(purge)
+            pruned = await asyncio.to_thread(retention.prune, utc_now()) if retention else None
         except StoreUnavailable as error:
             log.error("not pruned", reason=str(error))
         else:
-            log.info("pruned", **vars(pruned))
+            if pruned:
+                log.info("pruned", **vars(pruned))
         await asyncio.sleep(EVERY)

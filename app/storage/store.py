@@ -115,8 +115,8 @@ class Store:
         with self.database.session() as session:
             return self._conversation(session, conversation_id).state
 
-    def messages(self, owner: str, conversation_id: str, limit: int = MAX_LISTED) -> list[Message]:
-        """Return the last `limit` messages of a conversation of `owner`'s, oldest first."""
+    def messages(self, owner: str, conversation_id: str, limit: int | None = MAX_LISTED) -> list[Message]:
+        """Return the last `limit` messages of a conversation of `owner`'s, or all, oldest first."""
         with self.database.session() as session:
             self._owned(session, owner, conversation_id)
             newest_first = (
@@ -293,7 +293,7 @@ class Store:
 
     def _owned(self, session: Session, owner: str, conversation_id: str) -> ConversationRecord:
         record = self._conversation(session, conversation_id)
-        if record.owner != owner:
+        if record.owner != owner or record.deleted_at is not None:
             # The words for one that is not there: an id that was guessed must not be confirmed.
             raise ConversationUnknown(NO_CONVERSATION)
         return record

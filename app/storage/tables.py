@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, Integer, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, Integer, Text, TypeDecorator, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from app.errors import Detail
@@ -35,12 +35,20 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class ConversationRecord(SQLModel, table=True):
-    """One conversation and the bot's state in it."""
+    """One conversation and the bot's state in it.
+
+    `title` is "" while nobody gave one, `read_number` the number of the last message that was read. One that was
+    deleted is kept for a few minutes, in which it can be had back.
+    """
 
     __tablename__ = "conversation"
 
     id: str = Field(primary_key=True)
     owner: str = Field(index=True)
+    title: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    pinned: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    read_number: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    deleted_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     # What the last answer began from: message_id, state, and whether it did anything (acted).
     last_turn: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))

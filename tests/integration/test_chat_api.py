@@ -155,7 +155,7 @@ def test_only_a_message_that_failed_can_be_tried_again(chat: Chat) -> None:
         ("GET", "/api/nothing", 404, "not_found"),
         ("POST", "/api/", 404, "not_found"),
         ("DELETE", "/api/conversations", 405, "method_not_allowed"),
-        ("GET", "/api/conversations", 405, "method_not_allowed"),
+        ("PUT", "/api/conversations", 405, "method_not_allowed"),
         ("PUT", "/api/config", 405, "method_not_allowed"),
     ],
 )

@@ -21,6 +21,7 @@ from app.api.dependencies import (
 )
 from app.api.playback import playback
 from app.api.sse import described
+from app.api.unchanged import UNCHANGED, unless_known
 from app.api.uploads import TypedMessage, require_room, sent_message
 from app.storage import store, tables
 
@@ -138,18 +139,24 @@ async def start_conversation(
     )
 
 
-@router.get("/conversations/{conversation_id}/messages", responses={404: {"model": errors.ErrorAnswer}})
+@router.get(
+    "/conversations/{conversation_id}/messages",
+    response_model=Messages,
+    responses={404: {"model": errors.ErrorAnswer}, **UNCHANGED},
+)
 def list_messages(
+    request: Request,
     conversation_id: str,
     person: PersonDependency,
     conversations: ConversationsDependency,
     language: LanguageDependency,
     limit: Annotated[int, Query(ge=1, le=store.MAX_LISTED)] = store.MAX_LISTED,
-) -> Messages:
-    """Return the last messages of a conversation."""
+) -> Response:
+    """Return the last messages of a conversation; a client that asks again sends the ETag that it has."""
     found = conversations.store.messages(person.id, conversation_id, limit)
     domain = str(conversations.store.state(conversation_id).get("domain", ""))
-    return Messages(domain=domain, messages=[ChatMessage.of(message, language) for message in found])
+    shown = Messages(domain=domain, messages=[ChatMessage.of(message, language) for message in found])
+    return unless_known(request, shown)
 
 
 @router.post(
