@@ -39,7 +39,7 @@ export async function request(path, options = {}) {
   } catch (error) {
     throw new ConnectionLost(error.message);
   }
-  if (response.ok) return response;
+  if (response.ok || response.status === 304) return response;
   const body = await response.json().catch(() => ({}));
   if (response.status === 401 && body.error?.code === "login_required") toLogin();
   // A proxy in front answers 502 to 504 while the server itself is down.
@@ -87,6 +87,37 @@ export const getDomains = () => json("api/domains");
 /** Begin a conversation with the bot `domain`; "" takes the default. */
 export function createConversation(domain = "") {
   return json(`api/conversations${domain ? `?domain=${encodeURIComponent(domain)}` : ""}`, { method: "POST" });
+}
+
+/** What `path` answers and its ETag, or null while it is what `etag` names. */
+async function changed(path, etag) {
+  const headers = etag ? { "If-None-Match": etag } : {};
+  const response = await request(path, { cache: "no-store", headers });
+  if (response.status === 304) return null;
+  return { etag: response.headers.get("ETag"), ...(await response.json()) };
+}
+
+/** The messages of a conversation if they are others than those of `etag`, otherwise null. */
+export const watchMessages = (id, etag) => changed(`${conversationPath(id)}/messages`, etag);
+
+/** The conversations, those that hold the words `q` or are with the bot `domain`; null when nothing has changed. */
+export function listConversations({ q = "", domain = "", limit = 100 } = {}, etag = null) {
+  const query = Object.entries({ q, domain, limit }).filter(([, value]) => value).map((pair) => pair.map(encodeURIComponent).join("="));
+  return changed(`api/conversations?${query.join("&")}`, etag);
+}
+
+export const changeConversation = (id, change) => request(conversationPath(id), jsonBody("PATCH", change));
+export const deleteConversation = (id) => request(conversationPath(id), { method: "DELETE" });
+export const exportUrl = (id, format) => resolve(`${conversationPath(id)}/export?format=${format}`);
+export const deleteMessage = (id, message) => request(`${conversationPath(id)}/messages/${encodeURIComponent(message)}`, { method: "DELETE" });
+export const forgetMe = () => request("api/me", { method: "DELETE" });
+
+/** The text of a recording that is in no conversation. */
+export async function transcribe(blob) {
+  const body = new FormData();
+  body.append("file", blob, "recording.wav");
+  body.append("model", "whisper-1"); // a name that stands for whatever runs
+  return (await json("v1/audio/transcriptions", { method: "POST", body })).text;
 }
 
 export const getMessages = (id) => json(`${conversationPath(id)}/messages`);

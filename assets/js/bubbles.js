@@ -2,8 +2,9 @@
 
 import { resolve } from "./api.js";
 import { correctable, correctedMark, correctionField, onLongPress, pencil } from "./correction.js";
+import { placeOf } from "./menu.js";
 import { element, fill, icon, voiceWave } from "./dom.js";
-import { t } from "./i18n.js";
+import { language, t } from "./i18n.js";
 
 const SHORTEST = 84; // px of a one-second voice bubble
 const LONGEST = 250; // px of a 60-second one
@@ -23,7 +24,7 @@ export function secondsLabel(seconds) {
 
 /** Draws one message and redraws it when its message changes. */
 export class Bubble {
-  /** `actions` holds play(bubble), retry(bubble) and correct(bubble, text). */
+  /** `actions` holds play(bubble), retry(bubble), again(bubble), correct(bubble, text) and menu(bubble, place). */
   constructor(message, actions) {
     this.actions = actions;
     this.body = element("div", { class: "ts-body" });
@@ -43,15 +44,28 @@ export class Bubble {
     const wasEditing = document.activeElement?.closest(".ts-correction") !== null;
     const draw = { voice: this.voice, table: this.table, image: this.image }[message.kind] ?? this.text;
     this.main = draw.call(this, message);
-    const line = element("div", { class: "ts-line" }, this.main, this.mark(message));
+    this.bindMenu();
+    const line = element("div", { class: "ts-line" }, this.main, this.mark(message), this.more);
     fill(this.body, line, message.kind === "voice" ? this.heard(message) : null, failed ? this.failure(message) : null);
     this.setPlaying(this.playing);
     // The field of a correction is gone: where the focus goes from it is no place to point at.
     if (focused) this.body.querySelector("button")?.focus({ preventScroll: true, focusVisible: wasEditing ? false : undefined });
   }
 
+  /** What can be done with the message: by a long press, the right button, or the button beside it. */
+  bindMenu() {
+    const open = (event) => this.actions.menu(this, placeOf(event, this.main));
+    onLongPress(this.main, () => open(null));
+    this.main.addEventListener("contextmenu", (event) => {
+      if (event.target.closest("a") || !getSelection().isCollapsed) return; // the browser's own menu serves these
+      event.preventDefault();
+      open(event);
+    });
+    this.more = element("button", { type: "button", class: "ts-more", "aria-label": t("message_menu"), "aria-haspopup": "menu", on: { click: open } }, icon("more"));
+  }
+
   text(message) {
-    return element("div", { class: "ts-bubble ts-text", text: message.text });
+    return element("div", { class: "ts-bubble ts-text", lang: languageOf(message.text) }, ...linked(message.text));
   }
 
   table({ table: { title, columns, rows } }) {
@@ -80,7 +94,6 @@ export class Bubble {
       "aria-label": label,
       on: { click: () => this.actions.play(this) },
     });
-    if (correctable(message)) onLongPress(bubble, () => this.edit(true));
     bubble.style.width = `${voiceWidth(message.seconds)}px`;
     bubble.append(element("span", { class: "ts-seconds", text: message.seconds ? secondsLabel(message.seconds) : "" }), voiceWave());
     return bubble;
@@ -93,10 +106,9 @@ export class Bubble {
     return element("button", {
       type: "button",
       class: "ts-alert",
-      "aria-label": t("retry"),
-      title: t("retry"),
+      "aria-label": t("message_menu"),
       text: "!",
-      on: { click: () => this.actions.retry(this) },
+      on: { click: (event) => this.actions.menu(this, placeOf(event, this.main)) },
     });
   }
 
@@ -134,21 +146,24 @@ export class Bubble {
     return element("div", {
       class: `ts-transcript${empty ? " ts-empty" : ""}`,
       text: message.text || t("nothing_heard"),
+      lang: languageOf(message.text),
       "aria-label": t("transcript"),
       role: "note",
     });
   }
 
   failure(message) {
+    // The same sound would be misunderstood again.
+    const unheard = message.error?.code === "no_speech";
     return element(
       "div",
       { class: "ts-failure" },
       element("span", { class: "ts-reason", text: message.error?.message || t("failed") }),
       element(
         "button",
-        { type: "button", class: "ts-retry", on: { click: () => this.actions.retry(this) } },
-        icon("retry"),
-        element("span", { text: t("retry") }),
+        { type: "button", class: "ts-retry", on: { click: () => (unheard ? this.actions.again(this) : this.actions.retry(this)) } },
+        icon(unheard ? "mic" : "retry"),
+        element("span", { text: t(unheard ? "say_again" : "retry") }),
       ),
     );
   }
@@ -158,6 +173,24 @@ export class Bubble {
     this.main.classList.toggle("ts-playing", this.playing);
     if (this.message.kind === "voice") this.main.setAttribute("aria-pressed", String(this.playing));
   }
+}
+
+const LINK = /https?:\/\/[^\s<>"'“”‘’（）()，。；！？、]+/g;
+
+/** The pieces of a text, addresses of the web as links. */
+function linked(text) {
+  const pieces = [];
+  let done = 0;
+  for (const { 0: address, index } of text.matchAll(LINK)) {
+    pieces.push(text.slice(done, index), element("a", { href: address, target: "_blank", rel: "noopener noreferrer nofollow", text: address }));
+    done = index + address.length;
+  }
+  return [...pieces, text.slice(done)];
+}
+
+/** The language of a text for who reads it aloud: Chinese, or that of the page. */
+function languageOf(text) {
+  return language() !== "zh" && /\p{Script=Han}/u.test(text) ? "zh-CN" : null;
 }
 
 /** The bot is thinking: three dots in a bubble. */

@@ -1,4 +1,5 @@
-// The card over the page while the talk button is held: level meter, seconds, where to slide to cancel.
+// The card over the page while one records: level meter, seconds, where to slide to cancel or to see the text first. Of a
+// recording that a click began, these are buttons.
 
 import { element, fill, icon } from "./dom.js";
 import { t } from "./i18n.js";
@@ -10,17 +11,20 @@ const HINTS = { pointer: "release_to_send", space: "release_space_to_send", clic
 const COUNTDOWN = 10; // seconds before the end at which the card begins to count down
 
 export class RecordCard {
-  constructor() {
+  /** `choose(target)` is called when "send", "cancel" or "text" is pressed. */
+  constructor(choose) {
     this.bars = Array.from({ length: BARS }, () => element("i"));
     this.meter = element("div", { class: "ts-meter", "aria-hidden": "true" }, ...this.bars);
     this.clock = element("div", { class: "ts-clock" });
     this.partial = element("p", { class: "ts-partial" }); // what is understood while one speaks
     this.bubble = element("div", { class: "ts-card-bubble" }, this.partial, this.meter, this.clock);
     this.hint = element("div", { class: "ts-card-hint" });
-    this.target = element("div", { class: "ts-card-cancel" }, icon("close"));
-    const arc = element("div", { class: "ts-card-arc" }, icon("mic"));
-    const foot = element("div", { class: "ts-card-foot" }, this.target, this.hint, arc);
-    this.node = element("div", { class: "ts-card", "aria-hidden": "true" }, this.bubble, foot);
+    const target = (name, label, ...content) => element("button", { type: "button", class: `ts-card-${name}`, "aria-label": label, on: { click: () => choose(name) } }, ...content);
+    const cancel = target("cancel", t("cancel"), icon("close"));
+    const text = target("text", t("review.title"), element("span", { "aria-hidden": "true", lang: "zh-CN", text: "文" }));
+    const arc = target("send", t("send"), icon("mic"));
+    const foot = element("div", { class: "ts-card-foot" }, element("div", { class: "ts-card-targets" }, cancel, text), this.hint, arc);
+    this.node = element("div", { class: "ts-card", inert: true }, this.bubble, foot);
     this.levels = new Array(BARS).fill(0);
   }
 
@@ -30,13 +34,16 @@ export class RecordCard {
     this.levels.fill(0);
     fill(this.partial);
     this.draw();
-    this.setCancelling(false);
+    this.aim("send");
     this.setReady(false);
+    this.node.inert = begun !== "click";
+    this.node.classList.toggle("ts-toggled", begun === "click");
     this.node.classList.remove("ts-ending");
     this.node.classList.add("ts-shown");
   }
 
   hide() {
+    this.node.inert = true;
     this.node.classList.remove("ts-shown");
   }
 
@@ -47,11 +54,12 @@ export class RecordCard {
     else this.setSeconds(0, Infinity);
   }
 
-  setCancelling(cancelling) {
-    this.cancelling = cancelling;
-    this.node.classList.toggle("ts-cancelling", cancelling);
-    if (cancelling) this.hint.textContent = t("release_to_cancel");
-    else this.hint.textContent = t(HINTS[this.begun]);
+  /** What letting go does now: "send", "cancel" or "text". */
+  aim(target) {
+    this.target = target;
+    this.node.classList.toggle("ts-cancelling", target === "cancel");
+    this.node.classList.toggle("ts-reading", target === "text");
+    this.hint.textContent = t(target === "send" ? HINTS[this.begun] : `release_to_${target}`);
   }
 
   setSeconds(seconds, left) {
@@ -76,8 +84,10 @@ export class RecordCard {
     });
   }
 
-  /** True where `y` (of the pointer) is above the arc: letting go there throws the recording away. */
-  isCancelZone(y, start) {
-    return y < Math.min(start - 70, this.node.getBoundingClientRect().bottom - 150);
+  /** What letting go at (x, y) does, when the press began at height `start`: above the arc it is not sent. */
+  targetAt(x, y, start) {
+    const { left, width, bottom } = this.node.getBoundingClientRect();
+    if (y >= Math.min(start - 70, bottom - 150)) return "send";
+    return x > left + width * 0.6 ? "text" : "cancel";
   }
 }

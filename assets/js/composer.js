@@ -3,6 +3,7 @@
 import { composing, element, fill, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import { keep, kept } from "./kept.js";
+import { preference } from "./preferences.js";
 
 const MODE = "mode";
 
@@ -32,9 +33,9 @@ export class Composer {
     this.over = element("p", { id: "ts-over", class: "ts-over", role: "status" });
     this.toggle = tool("keyboard", t("to_keyboard"), () => this.setMode(this.mode === "voice" ? "keyboard" : "voice", true));
     this.send = element("button", { type: "button", class: "ts-send", text: t("send"), on: { click: () => this.submit() } });
-    this.picker = element("input", { type: "file", accept: "audio/*,video/webm,.amr,.m4a", class: "ts-hidden", tabindex: -1 });
+    this.picker = element("input", { type: "file", multiple: true, accept: "audio/*,video/webm,.amr,.m4a", class: "ts-hidden", tabindex: -1 });
     this.picker.setAttribute("aria-label", t("upload"));
-    this.upload = tool("plus", t("upload"), () => this.picker.click());
+    this.plus = tool("plus", t("more"), () => {});
     this.middle = element("div", { class: "ts-middle" }, this.talk, this.field, this.over);
     this.node = element(
       "footer",
@@ -42,7 +43,7 @@ export class Composer {
       this.toggle,
       this.middle,
       this.send,
-      this.upload,
+      this.plus,
       this.picker,
       this.hint,
     );
@@ -64,6 +65,13 @@ export class Composer {
       event.preventDefault();
       this.submit();
     });
+  }
+
+  /** The talk button says how it is used. */
+  nameTalk() {
+    const tap = preference("talk") === "tap";
+    this.talk.firstChild.textContent = t(tap ? "tap_to_talk" : "hold_to_talk");
+    this.hint.textContent = t(tap ? "tap_hint" : "hold_hint");
   }
 
   submit() {

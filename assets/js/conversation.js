@@ -10,6 +10,8 @@ import * as outbox from "./outbox.js";
 
 const KEY = "conversation";
 const LOST = "connection"; // why a message failed that the server never had
+const WATCH_MS = 3_000;
+const READ_MS = 800;
 const RECONNECT_MS = [1_000, 2_000, 3_000, 5_000];
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -27,7 +29,10 @@ async function* heardOr(live, upload) {
 }
 
 export class Conversation {
-  /** `view` shows: open(id), put(message), rename(from, to), remove(id), clear(), online(bool), busy(bool), domain(name). */
+  /**
+   * `view` shows: open(id), put(message), rename(from, to), remove(id), clear(), online(bool), busy(bool), domain(name),
+   * changed() for the list of conversations, gone() when this one was deleted elsewhere; get(id), messages().
+   */
   constructor(view, limits = {}) {
     this.view = view;
     this.limits = limits;
@@ -36,6 +41,92 @@ export class Conversation {
     this.pending = 0;
     this.streaming = new Set();
     this.local = new Map(); // local id -> {message, blob, name}
+    this.turns = 0; // how often something was begun or ended here
+    this.etag = null; // of the messages that the server told of last
+    this.tabs = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("tingshuo");
+    if (this.tabs) this.tabs.onmessage = ({ data }) => data === this.id && this.look();
+    setInterval(() => document.hidden || this.look(), WATCH_MS);
+    document.addEventListener("visibilitychange", () => document.hidden || this.look());
+  }
+
+  /** See what others, or this person elsewhere, have said in this conversation meanwhile. */
+  async look() {
+    const { id, turns } = this;
+    if (!id || this.pending || this.looking) return;
+    this.looking = true;
+    try {
+      const found = await api.watchMessages(id, this.etag);
+      if (!found || id !== this.id || turns !== this.turns) return;
+      this.etag = found.etag;
+      this.take(found.messages);
+    } catch (error) {
+      if (error.status === 404 && id === this.id) this.view.gone();
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  /** Show what has changed in the messages that the server tells of, and take away those that are gone. */
+  take(messages) {
+    const there = new Set(messages.map((message) => message.id));
+    for (const { id } of this.view.messages()) if (!there.has(id) && !this.local.has(id) && !id.startsWith("local-")) this.view.remove(id);
+    for (const message of messages) {
+      const known = this.view.get(message.id);
+      if (known && JSON.stringify(known) === JSON.stringify(message)) continue;
+      this.view.put(message, false);
+      if (message.role === "bot") this.read();
+    }
+  }
+
+  /** What is shown has been read, here and on this person's other devices. */
+  read() {
+    clearTimeout(this.reading);
+    const { id } = this;
+    this.reading = setTimeout(() => {
+      if (document.hidden || id !== this.id) return;
+      api.changeConversation(id, { read: true }).catch((error) => console.info("Tingshuo: not marked as read:", error.message));
+    }, READ_MS);
+  }
+
+  /** Show another conversation; throws what the server says when there is none. */
+  async switchTo(id) {
+    const { domain, messages } = await api.getMessages(id);
+    await this.enter(id, domain, messages);
+  }
+
+  async enter(id, domain, messages) {
+    this.id = id;
+    this.domain = domain;
+    this.etag = null;
+    this.turns += 1;
+    keep(KEY, id);
+    this.local.clear();
+    this.view.clear();
+    this.view.domain(domain);
+    this.view.open(id);
+    this.show(messages);
+    this.read();
+    for (const entry of await outbox.list(id)) {
+      if (this.id !== id) return;
+      this.local.set(entry.message.id, entry);
+      this.view.put(entry.message);
+    }
+    this.resend();
+  }
+
+  /** Take a message out of the chat, and off the server when it has it. */
+  async remove(id) {
+    if (!this.local.has(id) && !id.startsWith("local-")) await api.deleteMessage(this.id, id);
+    this.local.delete(id);
+    outbox.remove(id);
+    this.view.remove(id);
+    this.tell();
+  }
+
+  /** Other tabs look at once. */
+  tell() {
+    this.tabs?.postMessage(this.id);
+    this.view.changed();
   }
 
   /** Bring the last conversation back, or start one; waits for a server that is away. */
@@ -57,36 +148,29 @@ export class Conversation {
     const known = kept(KEY);
     if (known) {
       try {
-        const { domain, messages } = await api.getMessages(known);
-        this.id = known;
-        this.domain = domain;
-        this.view.domain(domain);
-        this.view.open(known);
-        this.show(messages);
-        for (const entry of await outbox.list(known)) {
-          this.local.set(entry.message.id, entry);
-          this.view.put(entry.message);
-        }
-        this.resend();
+        await this.switchTo(known);
         return;
       } catch (error) {
         if (error.status !== 404) throw error;
       }
     }
-    await this.restart();
+    const last = await this.elsewhere();
+    if (last) await this.switchTo(last);
+    else await this.restart();
+  }
+
+  /** The last conversation of a person who is known by a login or a key and has used another device before. */
+  async elsewhere() {
+    const { mode } = await api.getSession();
+    if (mode === "local") return null;
+    const { conversations } = await api.listConversations({ limit: 1 });
+    return conversations[0]?.id ?? null;
   }
 
   /** Leave this conversation for a new one, with the same bot unless another `domain` is named. */
   async restart(domain = this.domain) {
     const { id, domain: begun, messages } = await this.begin(domain);
-    this.id = id;
-    this.domain = begun;
-    this.view.domain(begun);
-    keep(KEY, id);
-    this.view.open(id);
-    this.local.clear();
-    this.view.clear();
-    this.show(messages);
+    await this.enter(id, begun, messages);
   }
 
   /** A bot that is no longer there gives way to the default. */
@@ -100,7 +184,7 @@ export class Conversation {
   }
 
   show(messages) {
-    for (const message of messages) this.view.put(message);
+    this.view.all(messages);
     const unfinished = messages.some(({ status }) => status === "recognizing" || status === "answering");
     if (unfinished) this.follow();
   }
@@ -124,9 +208,7 @@ export class Conversation {
     const message = this.draft({ id, kind: "voice", text: "", seconds, audio_url: URL.createObjectURL(blob) });
     if (this.limits.max_bytes && blob.size > this.limits.max_bytes) {
       const limit = Math.floor(this.limits.max_bytes / 2 ** 20);
-      this.local.set(message.id, { message, blob, name });
-      this.fail(message, new api.ApiError(413, "audio_too_large", t("file_too_large", { limit })));
-      return;
+      throw new api.ApiError(413, "audio_too_large", t("file_too_large", { limit }));
     }
     await this.send(message, blob, name, live);
   }
@@ -210,8 +292,10 @@ export class Conversation {
         if (this.id !== conversation) return;
         if (update.role === "user") current = this.adopt(current, update);
         this.view.put(update);
+        this.tell();
       }
       this.view.online(true);
+      this.read();
     } catch (error) {
       if (this.id !== conversation) return;
       await this.broken(current, error);
@@ -223,8 +307,11 @@ export class Conversation {
 
   /** Show a message that came without having been sent from here. */
   receive(update) {
+    this.turns += 1;
     this.view.online(true);
     this.view.put(update);
+    this.tell();
+    this.read();
   }
 
   /** The server has the message now: it keeps its copy, ours goes. */
@@ -290,6 +377,7 @@ export class Conversation {
 
   busy(change) {
     this.pending += change;
+    this.turns += 1;
     this.view.busy(this.pending > 0);
   }
 }

@@ -1,9 +1,11 @@
 // What the page says outside of the chat: toasts, a banner, a question.
 
-import { element, fill, icon } from "./dom.js";
+import { composing, element, fill, icon } from "./dom.js";
 import { t } from "./i18n.js";
+import { openDialog } from "./over.js";
 
 const TOAST_MS = 1_800;
+const OFFER_MS = 8_000;
 
 /** A short dark note in the middle, as WeChat shows it; read out by screen readers. */
 export class Toast {
@@ -15,9 +17,24 @@ export class Toast {
     clearTimeout(this.timer);
     fill(this.node, iconName ? icon(iconName) : null, element("span", { text }));
     this.node.classList.add("ts-shown");
-    this.timer = setTimeout(() => {
-      this.node.classList.remove("ts-shown");
-    }, TOAST_MS);
+    this.node.classList.remove("ts-offering");
+    this.timer = setTimeout(() => this.hide(), TOAST_MS);
+  }
+
+  /** Say what was done, with a button that does something about it for a while. */
+  offer(text, label, act) {
+    clearTimeout(this.timer);
+    const click = () => {
+      this.hide();
+      act();
+    };
+    fill(this.node, element("span", { text }), element("button", { type: "button", class: "ts-offer", text: label, on: { click } }));
+    this.node.classList.add("ts-shown", "ts-offering");
+    this.timer = setTimeout(() => this.hide(), OFFER_MS);
+  }
+
+  hide() {
+    this.node.classList.remove("ts-shown", "ts-offering");
   }
 }
 
@@ -75,6 +92,35 @@ export function ask(parent, { title, text, yes }) {
       done(dialog.returnValue === "yes");
     });
     parent.append(dialog);
-    dialog.showModal();
+    openDialog(dialog);
+  });
+}
+
+/** Ask for a line of text; resolves to it, or to null. */
+export function askText(parent, { title, label, value, longest, yes }) {
+  return new Promise((done) => {
+    const field = element("input", { type: "text", class: "pn-field ts-dialog-field", maxlength: longest, value, "aria-label": label });
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && composing(event)) event.preventDefault();
+    });
+    const dialog = element(
+      "dialog",
+      { class: "ts-dialog", "aria-labelledby": "ts-dialog-title" },
+      element("h2", { id: "ts-dialog-title", text: title }),
+      element(
+        "form",
+        { method: "dialog" },
+        field,
+        element("button", { type: "button", text: t("cancel"), on: { click: () => dialog.close("no") } }),
+        element("button", { value: "yes", class: "ts-primary", text: yes }),
+      ),
+    );
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue === "yes" ? field.value.trim() : null);
+    });
+    parent.append(dialog);
+    openDialog(dialog);
+    field.select();
   });
 }

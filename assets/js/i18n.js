@@ -1,12 +1,14 @@
 // The words of the page: Chinese first, English where the browser asks for it before Chinese.
 
+import { kept } from "./kept.js";
+
 let words = {};
 let current = "zh";
 
 /** "zh" or "en": the first of the two that the browser prefers; "zh" when it names neither. */
 export function preferredLanguage(languages = navigator.languages ?? [navigator.language]) {
-  const asked = new URLSearchParams(location.search).get("lang");
-  for (const tag of asked ? [asked, ...languages] : languages) {
+  const asked = [new URLSearchParams(location.search).get("lang"), kept("settings.language")].filter(Boolean);
+  for (const tag of [...asked, ...languages]) {
     const language = String(tag).toLowerCase().split("-")[0];
     if (language === "zh" || language === "en") return language;
   }
@@ -43,6 +45,16 @@ const DAY = 24 * 60 * MINUTE;
 
 /** Two messages further apart than this get a time between them, as in WeChat. */
 export const TIME_GAP = 5 * MINUTE;
+
+/** When the last message of a conversation came: 14:05, 昨天, 3月1日, 2024年3月1日. */
+export function shortTime(date, now = new Date()) {
+  const locale = current === "zh" ? "zh-CN" : "en-GB";
+  const [day, today] = [date, now].map((each) => new Date(each.getFullYear(), each.getMonth(), each.getDate()).getTime());
+  if (day >= today) return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(date);
+  if (Math.round((today - day) / DAY) === 1) return t("yesterday");
+  const year = date.getFullYear() === now.getFullYear() ? {} : { year: "numeric" };
+  return new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", ...year }).format(date);
+}
 
 /** When a message was sent, as WeChat writes it: 14:05, 昨天 14:05, 星期三 14:05, 2024年3月1日 14:05. */
 export function timeLabel(date, now = new Date()) {

@@ -7,66 +7,84 @@ import { acceptRecordings, Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { DomainSwitch } from "./domains.js";
 import { element, icon } from "./dom.js";
-import { ask, Banner, Toast } from "./feedback.js";
+import { Examples } from "./examples.js";
+import { Banner, Toast } from "./feedback.js";
 import { HotwordPanel } from "./hotwords/panel.js";
-import { clockElsewhere, loadLanguage, preferredLanguage, t } from "./i18n.js";
+import { clockElsewhere, language, loadLanguage, preferredLanguage, t } from "./i18n.js";
 import { LanguagePanel } from "./language/panel.js";
+import { messageMenu, save } from "./message_menu.js";
 import { ModelWatch } from "./model.js";
 import { Player } from "./player.js";
+import { apply, onPreference } from "./preferences.js";
 import { obstacle, permission } from "./recorder.js";
+import { Review } from "./review.js";
 import { HandsFree } from "./hands-free.js";
-import { Sidebar } from "./sidebar.js";
+import { Settings } from "./settings.js";
 import { Talk } from "./talk.js";
+import { Threads } from "./threads.js";
 import { Timeline } from "./timeline.js";
 import { secondsOf, TranscriptView } from "./transcripts.js";
+import { Tray } from "./tray.js";
 
 const DEFAULTS = { max_record_seconds: 60, max_bytes: 0, examples: [], model: null };
 
 const LONGEST_MESSAGE = 60; // seconds; nobody answers more than that in a chat
+const REFUSED = /^(audio_|decode_timeout|sample_rate)/; // codes of files that can never become a message
 
 class Chat {
   constructor(root) {
     this.root = root;
     this.toast = new Toast();
     this.banner = new Banner();
-    this.card = new RecordCard();
+    this.card = new RecordCard((target) => this.talk?.choose(target));
     this.spoken = element("div", { class: "ts-hidden", role: "status" }); // for who does not see the card
     this.player = new Player({
       onChange: (id, playing) => this.timeline.get(id)?.setPlaying(playing),
       onError: () => this.toast.show(t("cannot_play"), "warning"),
     });
-    this.timeline = new Timeline({
-      play: (bubble) => this.play(bubble),
-      retry: (bubble) => this.conversation.retry(bubble.message.id),
-      correct: (bubble, text) => this.correct(bubble.message.id, text),
-      reply: (text) => {
-        this.conversation.sendText(text);
-        this.composer.focus();
-      },
-    });
+    this.timeline = new Timeline(this.bubbleActions());
     this.composer = new Composer({
       text: (text) => this.conversation.sendText(text),
       file: (file) => this.take(file),
       modeChanged: () => this.timeline.scrollToEnd(),
     });
     this.transcripts = new TranscriptView({ toast: this.toast });
-    this.sidebar = new Sidebar(
-      (example) => this.sendExample(example),
-      () => this.transcripts.choose(),
-      () => this.language.open(),
-    );
-    this.domains = new DomainSwitch((domain) => this.renew(domain));
+    this.examples = new Examples((example) => this.sendExample(example));
+    this.domains = new DomainSwitch((domain) => this.switchBot(domain));
     this.account = new Account();
-    this.sidebar.node.append(this.account.node);
+    this.settings = new Settings({ account: this.account.node, toast: this.toast });
     this.modelWatch = new ModelWatch({
-      banner: this.banner,
+      note: (text) => this.settings.note(text),
       toast: this.toast,
-      onChange: (model) => this.sidebar.showModel(model),
+      onChange: (model) => this.settings.showModel(model),
     });
     this.conversation = new Conversation(this.view());
+    this.threads = new Threads({
+      current: () => this.conversation.id,
+      open: (id, message) => this.open(id, message),
+      begin: () => this.begin(),
+      toast: this.toast,
+    });
+    this.review = new Review({
+      text: (text) => this.conversation.sendText(text),
+      voice: ({ blob, seconds }) => this.attempt(() => this.conversation.sendAudio(blob, "recording.wav", { seconds })),
+    });
     this.handsFree = new HandsFree({ conversation: this.conversation, events: this.handsFreeEvents() });
     this.composer.node.insertBefore(this.handsFree.button, this.composer.send);
-    this.suggested = element("span", { class: "ts-words-count" });
+    this.buildPanels();
+    this.tray = new Tray(this.composer.plus, [
+      { name: "upload", icon: "voice", text: t("upload"), act: () => this.composer.picker.click() },
+      { name: "transcribe", icon: "file", text: t("transcripts.open"), act: () => this.transcripts.choose() },
+      { name: "examples", icon: "speak", text: t("examples"), act: () => this.examples.open() },
+      { name: "hotwords", icon: "words", text: t("hotwords.open"), act: () => this.hotwords.open() },
+      { name: "language", icon: "curve", text: t("language.open"), act: () => this.language.open() },
+      { name: "settings", icon: "settings", text: t("settings.title"), act: () => this.settings.open() },
+    ]);
+    this.tray.offer("language", false);
+  }
+
+  buildPanels() {
+    this.suggested = element("span", { class: "ts-count" });
     const chat = {
       conversation: () => this.conversation.id,
       messages: () => this.timeline.messages.filter(({ kind, status, id }) => kind === "voice" && status === "done" && !id.startsWith("local-")),
@@ -82,26 +100,66 @@ class Chat {
     });
   }
 
+  bubbleActions() {
+    const acts = {
+      copy: (text) => this.copy(text),
+      again: (message) => this.sayAgain(message),
+      hotword: (word) => this.hotwords.open(null, word),
+      remove: (message) => this.attempt(() => this.conversation.remove(message.id)),
+      retry: (bubble) => this.conversation.retry(bubble.message.id),
+      save,
+    };
+    return {
+      play: (bubble) => this.play(bubble),
+      retry: acts.retry,
+      again: async (bubble) => {
+        await this.attempt(() => this.conversation.remove(bubble.message.id));
+        this.composer.setMode("voice", true);
+        this.toast.show(t("hold_to_talk"), "mic");
+      },
+      correct: (bubble, text) => this.correct(bubble.message.id, text),
+      menu: (bubble, place) => messageMenu(this.app, bubble, place, acts),
+      reply: (text) => {
+        this.conversation.sendText(text);
+        this.composer.focus();
+      },
+    };
+  }
+
   view() {
     return {
-      put: (message) => {
-        this.timeline.put(message);
-        this.showTyping();
+      put: (message, here) => {
+        if (message.role === "user" && message.status === "failed" && REFUSED.test(message.error?.code)) return this.refuse(message);
+        this.timeline.put(message, here);
+        return this.showState();
+      },
+      all: (messages) => {
+        this.timeline.putAll(messages);
+        this.showState();
       },
       get: (id) => this.timeline.get(id)?.message,
+      messages: () => this.timeline.messages,
       rename: (from, to) => this.timeline.rename(from, to),
-      remove: (id) => this.timeline.remove(id),
-      open: (id) => this.composer.open(id),
+      remove: (id) => {
+        this.timeline.remove(id);
+        this.showState();
+      },
+      open: (id) => {
+        this.composer.open(id);
+        this.threads.changed();
+      },
+      changed: () => this.threads.changed(),
+      gone: () => this.begin(),
       clear: () => {
         this.player.stop();
         this.timeline.clear();
       },
       online: (online) => (online ? this.banner.hide("connection") : this.banner.show("connection", t("reconnecting"))),
-      busy: () => this.showTyping(),
+      busy: () => this.showState(),
       domain: (name) => {
         this.domains.show(name);
         this.timeline.showZone(clockElsewhere(this.domains.timezone));
-        this.sidebar.show(this.config ?? DEFAULTS, name);
+        this.examples.show(this.config ?? DEFAULTS, name);
       },
     };
   }
@@ -117,47 +175,49 @@ class Chat {
     };
   }
 
-  /** The bot is typing while a message of the user has been understood and not yet answered. */
-  showTyping() {
+  /** The bot is typing while a message has been understood and not yet answered; examples are for an empty chat. */
+  showState() {
     const answering = this.timeline.some(({ status }) => status === "answering");
     this.timeline.setTyping(answering);
     this.title.textContent = t(answering ? "typing" : "app_name");
+    this.examples.showEmpty(!this.timeline.some(({ role }) => role === "user"));
   }
 
   build() {
     this.title = element("h1", { class: "ts-title", text: t("app_name") });
-    const renew = element("button", {
-      type: "button",
-      class: "ts-tool ts-new",
-      "aria-label": t("new_conversation"),
-      title: t("new_conversation"),
-      on: { click: () => this.renew() },
-    });
-    renew.append(icon("new"));
-    const words = element("button", {
-      type: "button",
-      class: "ts-tool ts-words",
-      "aria-label": t("hotwords.open"),
-      title: t("hotwords.open"),
-      on: { click: () => this.hotwords.open() },
-    });
-    words.append(icon("words"), this.suggested);
-    const header = element("header", { class: "ts-header" }, this.domains.node, this.title, words, renew);
-    const stage = element("div", { class: "ts-stage" }, this.banner.node, this.timeline.node);
+    const tool = (name, label, click, ...more) =>
+      element("button", { type: "button", class: `ts-tool ts-${name}`, "aria-label": label, title: label, on: { click } }, icon(name), ...more);
+    const header = element(
+      "header",
+      { class: "ts-header" },
+      this.threads.button,
+      this.domains.node,
+      this.title,
+      tool("words", t("hotwords.open"), () => this.hotwords.open(), this.suggested),
+      tool("new", t("new_conversation"), () => this.begin()),
+    );
+    const about = language() === "zh" ? null : element("p", { class: "ts-zone", text: t("speaks") });
+    this.timeline.node.prepend(...[about].filter(Boolean));
+    const stage = element("div", { class: "ts-stage" }, this.banner.node, this.timeline.node, this.timeline.down);
     const app = element(
       "div",
       { class: "ts-app", lang: document.documentElement.lang },
       header,
       stage,
       this.handsFree.node,
-      this.sidebar.node,
+      this.examples.row,
       this.composer.node,
+      this.tray.node,
+      this.threads.node,
       this.card.node,
       this.spoken,
       this.hotwords.node,
       this.language.node,
-      this.toast.node,
+      this.examples.sheet,
+      this.settings.node,
+      this.review.node,
       this.transcripts.node,
+      this.toast.node,
     );
     acceptRecordings(app, (file) => this.take(file));
     this.root.replaceChildren(app);
@@ -174,8 +234,11 @@ class Chat {
     await this.conversation.open();
     this.config = { ...DEFAULTS, ...((await config) ?? (await api.getConfig().catch(() => ({})))) };
     this.conversation.limits = this.config;
-    this.sidebar.show(this.config, this.conversation.domain);
+    this.examples.show(this.config, this.conversation.domain);
+    this.settings.showVersion(this.config.version);
     this.modelWatch.show(this.config.model);
+    this.composer.limit = this.config.max_text_characters ?? Infinity;
+    this.composer.grow();
     this.account.show().then(
       ({ scopes }) => this.offerLanguage(scopes.includes("admin")),
       (error) => console.warn("Tingshuo: no account:", error.message),
@@ -187,43 +250,74 @@ class Chat {
       },
       (error) => console.warn("Tingshuo: no other bots:", error.message),
     );
-    this.composer.limit = this.config.max_text_characters ?? Infinity;
-    this.composer.grow();
     this.talk = new Talk({
       button: this.composer.talk,
       card: this.card,
       maxSeconds: this.config.max_record_seconds,
       listen: (draft) => this.conversation.listen({ draft }),
-      events: {
-        begin: () => {
-          this.handsFree.stop();
-          this.player.stop();
-        },
-        recorded: (blob, seconds, live) => {
-          this.banner.hide("microphone");
-          this.conversation.sendAudio(blob, "recording.wav", { seconds, live });
-        },
-        tooShort: () => this.toast.show(t("too_short"), "warning"),
-        cancelled: () => this.toast.show(t("cancelled")),
-        ready: () => {
-          this.banner.hide("microphone");
-          this.toast.show(t("mic_ready"), "mic");
-        },
-        refused: (reason) => this.explainMicrophone(reason),
-        said: (text) => {
-          this.spoken.textContent = text;
-        },
-      },
+      events: this.talkEvents(),
     });
+    this.showTalk();
+    onPreference((name) => name === "talk" && this.showTalk());
     this.hotwords.refresh();
     this.root.dataset.ready = "true";
     this.transcripts.reopen();
   }
 
+  talkEvents() {
+    return {
+      begin: () => {
+        this.handsFree.stop();
+        this.player.stop();
+      },
+      recorded: (blob, seconds, live) => {
+        this.banner.hide("microphone");
+        this.attempt(() => this.conversation.sendAudio(blob, "recording.wav", { seconds, live }));
+      },
+      review: (recording, draft) => {
+        this.banner.hide("microphone");
+        this.review.open(recording, draft);
+      },
+      tooShort: () => this.toast.show(t("too_short"), "warning"),
+      cancelled: () => this.toast.show(t("cancelled")),
+      ready: () => {
+        this.banner.hide("microphone");
+        this.toast.show(t("mic_ready"), "mic");
+      },
+      refused: (reason) => this.explainMicrophone(reason),
+      said: (text) => {
+        this.spoken.textContent = text;
+      },
+    };
+  }
+
+  /** Name the talk button for how it works. */
+  showTalk() {
+    this.composer.nameTalk();
+  }
+
   /** What everybody's speech is recognised as is for those alone who look after the server. */
   offerLanguage(allowed) {
-    this.sidebar.language.hidden = !allowed;
+    this.tray.offer("language", allowed);
     this.hotwords.offerLanguage(allowed);
+  }
+
+  /** Do something that the server may refuse, and say so when it does. */
+  async attempt(work) {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      console.warn("Tingshuo:", error.message);
+      this.toast.show(error instanceof api.ApiError ? error.message : t("connection_lost"), "warning");
+      return false;
+    }
+  }
+
+  /** A file that can never be a message is told of, and is not left in the chat. */
+  refuse(message) {
+    this.toast.show(message.error.message, "warning");
+    this.attempt(() => this.conversation.remove(message.id));
   }
 
   /** A recording that somebody chose: a message, or a transcript when it is too long to be one. */
@@ -231,7 +325,7 @@ class Chat {
     const tooLarge = this.config?.max_bytes && file.size > this.config.max_bytes;
     const seconds = tooLarge ? null : await secondsOf(file);
     if (tooLarge || seconds > LONGEST_MESSAGE) await this.transcripts.transcribe(file);
-    else await this.conversation.sendAudio(file, file.name, { seconds });
+    else await this.attempt(() => this.conversation.sendAudio(file, file.name, { seconds }));
   }
 
   /** Say why the microphone cannot be used; null when it can. */
@@ -240,57 +334,82 @@ class Chat {
     else this.banner.hide("microphone");
   }
 
+  urlOf({ audio_url: url }) {
+    return url.startsWith("blob:") ? url : api.resolve(url);
+  }
+
   play({ message }) {
-    if (!message.audio_url) return;
-    const url = message.audio_url.startsWith("blob:") ? message.audio_url : api.resolve(message.audio_url);
-    this.player.toggle(message.id, url);
+    if (message.audio_url) this.player.toggle(message.id, this.urlOf(message));
+  }
+
+  async copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.toast.show(t("message.copied"));
+    } catch (error) {
+      console.info("Tingshuo: not copied:", error.message);
+      this.toast.show(t("message.not_copied"), "warning");
+    }
+  }
+
+  /** Send a message once more, as a new one. */
+  async sayAgain(message) {
+    if (message.kind !== "voice") await this.conversation.sendText(message.text);
+    else {
+      await this.attempt(async () => {
+        const blob = await api.fetchBlob(this.urlOf(message));
+        await this.conversation.sendAudio(blob, "recording.wav", { seconds: message.seconds });
+      });
+    }
   }
 
   /** Take the user's words for a message; what they teach waits in the hotword panel. */
   async correct(id, text) {
     const last = this.timeline.messages.findLast(({ role }) => role === "user")?.id === id;
-    try {
+    await this.attempt(async () => {
       await this.conversation.correct(id, text);
       if (!last) this.toast.show(t("hotwords.correct_stored"));
       await this.hotwords.refresh();
-    } catch (error) {
-      this.toast.show(error.message || t("connection_lost"), "warning");
-    }
+    });
   }
 
   async sendExample(example) {
-    try {
+    await this.attempt(async () => {
       const blob = await api.fetchBlob(example.url);
       await this.conversation.sendAudio(blob, example.url.split("/").pop(), { seconds: example.seconds ?? null });
-    } catch (error) {
-      console.warn("Tingshuo: example not sent:", error.message);
-      this.toast.show(t("connection_lost"), "warning");
-    }
+    });
   }
 
-  /** Begin anew, with another bot when `domain` names one; asks first when something has been said. */
-  async renew(domain = this.conversation.domain) {
-    const said = this.timeline.some(({ role }) => role === "user");
-    if (said && !(await ask(this.app, { title: t("new_conversation"), text: t("new_question"), yes: t("new_yes") }))) {
-      return false;
-    }
-    try {
-      await this.conversation.restart(domain);
-      this.timeline.setTyping(false);
-      return true;
-    } catch (error) {
-      console.warn("Tingshuo: no new conversation:", error.message);
-      this.toast.show(t("connection_lost"), "warning");
-      return false;
-    }
+  /** Show another conversation, and a message in it. */
+  async open(id, message) {
+    this.handsFree.stop();
+    if (id !== this.conversation.id && !(await this.attempt(() => this.conversation.switchTo(id)))) return;
+    if (message) this.timeline.reveal(message);
+  }
+
+  /** Begin a new conversation, with another bot when `domain` names one. */
+  begin(domain = this.conversation.domain) {
+    this.handsFree.stop();
+    this.threads.hide();
+    return this.attempt(() => this.conversation.restart(domain));
+  }
+
+  /** Go on with the last conversation with a bot, or begin one. */
+  async switchBot(domain) {
+    let last = null;
+    if (!(await this.attempt(async () => {
+      [last] = (await api.listConversations({ domain, limit: 1 })).conversations;
+    }))) return false;
+    return last ? this.attempt(() => this.conversation.switchTo(last.id)) : this.begin(domain);
   }
 }
 
 /** Build the chat inside `root`; resolves when it can be used. */
 export async function mount(root) {
-  const language = preferredLanguage();
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  await loadLanguage(language);
+  const wanted = preferredLanguage();
+  document.documentElement.lang = wanted === "zh" ? "zh-CN" : "en";
+  apply();
+  await loadLanguage(wanted);
   document.title = t("page_title");
   const chat = new Chat(root);
   await chat.start();

@@ -1,10 +1,8 @@
-// Which model recognises: a line in the sidebar, and a banner while the embedded one stands in for another.
+// Which model recognises, and that the embedded one stands in for another.
 
 import * as api from "./api.js";
 import { t } from "./i18n.js";
-import { keep, kept } from "./kept.js";
 
-const KEY = "model.seen";
 const DOWNLOADING_MS = 1_500;
 const UNAVAILABLE_MS = 60_000;
 
@@ -14,8 +12,9 @@ export function modelLabel({ name, reason }) {
 }
 
 export class ModelWatch {
-  constructor({ banner, toast, onChange }) {
-    this.banner = banner;
+  /** `note(text)` shows what is to be known of the model and is not urgent. */
+  constructor({ note, toast, onChange }) {
+    this.note = note;
     this.toast = toast;
     this.onChange = onChange;
   }
@@ -26,9 +25,9 @@ export class ModelWatch {
     const changed = this.model && this.model.name !== model.name;
     this.model = model;
     this.onChange(model);
-    if (model.reason === "downloading") this.tell(model, this.progress(model));
-    else if (model.reason === "unavailable") this.tell(model, t("model_unavailable", { wanted: model.wanted, why: model.error?.message ?? "" }));
-    else this.banner.hide("model");
+    if (model.reason === "downloading") this.note(this.progress(model));
+    else if (model.reason === "unavailable") this.note(t("model_unavailable", { wanted: model.wanted, why: model.error?.message ?? "" }));
+    else this.note(null);
     if (changed) this.toast.show(t("model_changed", { name: model.name }));
     clearTimeout(this.timer);
     if (model.reason === "downloading") this.timer = setTimeout(() => this.look(), DOWNLOADING_MS);
@@ -44,13 +43,6 @@ export class ModelWatch {
       done: megabytes(done),
       total: megabytes(total),
     });
-  }
-
-  /** Keep a banner that was closed closed, until there is something else to say. */
-  tell({ reason, wanted }, text) {
-    const subject = `${reason} ${wanted}`;
-    if (kept(KEY) === subject) return;
-    this.banner.show("model", text, () => keep(KEY, subject));
   }
 
   async look() {

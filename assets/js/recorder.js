@@ -1,6 +1,7 @@
 // The microphone: 16 kHz mono samples through an AudioWorklet. It stays open for a moment after a
 // recording, so that the next press loses nothing, and is then closed: the browser's recording light goes off.
 
+import { preference } from "./preferences.js";
 import { Resampler } from "./resample.js";
 import { encodeWav, join } from "./wav.js";
 
@@ -52,6 +53,9 @@ function reasonOf(error) {
   }
 }
 
+/** The microphone that was chosen in the settings, if it is there. */
+const chosen = () => (preference("microphone") ? { deviceId: preference("microphone") } : {});
+
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export class Recorder {
@@ -93,7 +97,7 @@ export class Recorder {
       // As the microphone hears it: noise suppression and gain control serve people's ears, and cost the
       // recogniser: the one takes parts of speech away, the other clips them.
       stream = await navigator.mediaDevices.getUserMedia({
-        audio: { channelCount: 1, echoCancellation: true, noiseSuppression: false, autoGainControl: false },
+        audio: { ...chosen(), channelCount: 1, echoCancellation: true, noiseSuppression: false, autoGainControl: false },
       });
       const failure = await worklet;
       if (failure) throw failure;

@@ -1,7 +1,9 @@
-// Hold to talk: by mouse, finger, pen or the space bar; slide up (or Escape) to cancel. Enter, or the click of a switch
+// Hold to talk: by mouse, finger, pen or the space bar; slide up (or Escape) to cancel, up and to
+// the right to see the text first. Enter, or the click of a switch
 // or a screen reader, begins a recording, and the next one sends it.
 
 import { t } from "./i18n.js";
+import { preference } from "./preferences.js";
 import { showDraft } from "./hands-free.js";
 import { MicrophoneError, Recorder } from "./recorder.js";
 
@@ -14,6 +16,7 @@ const CONTROLS = "button, a, summary, select, [role=button]";
 
 /**
  * Lets `button` and the space bar record. `events` hears: recorded(blob, seconds, live), tooShort(), cancelled(),
+ * review(recording, draft) when its text is to be seen before it is sent,
  * refused(reason), ready() when a microphone was granted after the button was let go, begin(), and said(text) for who
  * does not see the card. `listen(draft)` gives
  * the LiveSpeech that is to hear it meanwhile, and calls draft(text, stable) with what it understands.
@@ -38,30 +41,30 @@ export class Talk {
   bindPointer() {
     const { button } = this;
     button.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || this.hold) return;
+      if (event.button !== 0 || this.hold || preference("talk") === "tap") return;
       button.setPointerCapture(event.pointerId);
       this.press({ pointer: event.pointerId, startY: event.clientY });
     });
     button.addEventListener("pointermove", (event) => {
       if (this.hold?.pointer !== event.pointerId) return;
-      this.card.setCancelling(this.card.isCancelZone(event.clientY, this.hold.startY));
+      this.card.aim(this.card.targetAt(event.clientX, event.clientY, this.hold.startY));
     });
     button.addEventListener("pointerup", (event) => {
       if (this.hold?.pointer === event.pointerId) this.release();
     });
     // The system took the finger away (a call, a permission question): keep what was said out of the chat.
     button.addEventListener("pointercancel", (event) => {
-      if (this.hold?.pointer === event.pointerId) this.release({ cancel: true });
+      if (this.hold?.pointer === event.pointerId) this.release("cancel");
     });
     button.addEventListener("contextmenu", (event) => event.preventDefault());
     button.addEventListener("click", (event) => {
-      if (event.detail === 0) this.toggle(); // of no pointer
+      if (event.detail === 0 || preference("talk") === "tap") this.toggle(); // 0: of no pointer
     });
   }
 
   bindKeyboard() {
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.hold) this.release({ cancel: true });
+      if (event.key === "Escape" && this.hold) this.release("cancel");
       if (event.code !== "Space" || !this.talksBySpace(event)) return;
       event.preventDefault();
       if (!event.repeat && !this.hold) this.press({ pointer: null, startY: 0 });
@@ -83,7 +86,12 @@ export class Talk {
 
   toggle() {
     if (!this.hold) this.press({ pointer: TOGGLED, startY: 0 });
-    else if (this.hold.pointer === TOGGLED) this.release({ cancel: false });
+    else this.choose("send");
+  }
+
+  /** One of the card's buttons was pressed. */
+  choose(target) {
+    if (this.hold?.pointer === TOGGLED) this.release(target);
   }
 
   /** Space belongs to text fields, and to a control that was reached with the Tab key. */
@@ -133,7 +141,7 @@ export class Talk {
   tick() {
     const seconds = (performance.now() - this.hold.since) / 1000;
     this.card.setSeconds(seconds, this.maxSeconds - seconds);
-    if (seconds >= this.maxSeconds) this.release({ cancel: false });
+    if (seconds >= this.maxSeconds) this.release("send");
   }
 
   end() {
@@ -143,9 +151,12 @@ export class Talk {
     this.card.hide();
   }
 
-  async release({ cancel = this.card.cancelling } = {}) {
+  /** End the recording: "send" it, "cancel" it, or show its "text" first. */
+  async release(target = this.card.target) {
     const { hold } = this;
     if (!hold) return;
+    const cancel = target === "cancel";
+    const draft = this.card.partial.textContent;
     hold.cancelled = cancel;
     this.end();
     if (hold.since === undefined) {
@@ -167,7 +178,10 @@ export class Talk {
       this.stopping = this.recorder.stop();
       const { blob, seconds } = await this.stopping;
       this.live = null;
-      this.events.recorded(blob, seconds, hold.live);
+      if (target === "text" || preference("confirm") === "on") {
+        hold.live.cancel();
+        this.events.review({ blob, seconds }, draft);
+      } else this.events.recorded(blob, seconds, hold.live);
     }
   }
 }

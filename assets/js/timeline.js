@@ -1,18 +1,21 @@
 // The list of messages: bubbles in order, times between them, typing dots, quick replies, scrolling.
 
 import { Bubble, typingBubble } from "./bubbles.js";
-import { element, fill } from "./dom.js";
+import { element, fill, icon } from "./dom.js";
 import { t, timeLabel, TIME_GAP } from "./i18n.js";
 
 export class Timeline {
-  constructor({ play, retry, correct, reply }) {
-    this.actions = { play, retry, correct };
-    this.reply = reply;
+  /** `actions` are those of a bubble, and reply(text) for a quick reply. */
+  constructor(actions) {
+    this.actions = actions;
+    this.reply = actions.reply;
+    this.missed = 0; // messages that came while one was reading further up
     this.bubbles = new Map();
     this.list = element("div", { class: "ts-list", role: "log", "aria-live": "polite", "aria-label": t("messages") });
     this.zone = element("p", { class: "ts-zone", hidden: true });
     this.replies = element("div", { class: "ts-replies", role: "group", "aria-label": t("quick_replies") });
     this.node = element("section", { class: "ts-timeline", tabindex: "0", "aria-label": t("messages") }, this.zone, this.list, this.replies);
+    this.down = element("button", { type: "button", class: "ts-down", hidden: true, on: { click: () => this.scrollToEnd() } });
     this.typing = typingBubble();
     // Bubbles grow when a transcript arrives, and the page shrinks under a phone's keyboard.
     new ResizeObserver(() => this.keepAtEnd()).observe(this.list);
@@ -20,6 +23,7 @@ export class Timeline {
     this.atEnd = true;
     this.node.addEventListener("scroll", () => {
       this.atEnd = this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 80;
+      if (this.atEnd) this.miss(0);
     });
   }
 
@@ -30,6 +34,8 @@ export class Timeline {
   }
 
   clear() {
+    this.atEnd = true;
+    this.miss(0);
     this.bubbles.clear();
     this.last = null;
     fill(this.list);
@@ -50,8 +56,8 @@ export class Timeline {
     return [...this.bubbles.values()].some(({ message }) => condition(message));
   }
 
-  /** Show `message`, new or changed. */
-  put(message) {
+  /** Show `message`, new or changed; what was said `here` is brought into sight. */
+  put(message, here = true) {
     const known = this.bubbles.get(message.id);
     if (known) {
       known.update(message);
@@ -66,9 +72,39 @@ export class Timeline {
     }
     this.last = date;
     this.list.insertBefore(bubble.node, this.typing.parentNode ? this.typing : null);
+    if (this.filling) return bubble;
     // What the bot offers belongs to its last words; once something is said, the offer is over.
     this.showReplies(message.role === "bot" ? message.quick_replies : []);
+    if ((message.role === "user" && here) || this.atEnd) this.scrollToEnd();
+    else this.miss(this.missed + 1);
     return bubble;
+  }
+
+  /** Show many messages at once, and the end of them. */
+  putAll(messages) {
+    this.filling = true;
+    for (const message of messages) this.put(message);
+    this.filling = false;
+    const last = messages.at(-1);
+    this.showReplies(last?.role === "bot" ? last.quick_replies : []);
+    this.scrollToEnd();
+  }
+
+  /** Say that `count` messages came further down. */
+  miss(count) {
+    this.missed = count;
+    this.down.hidden = !count;
+    fill(this.down, icon("down"), element("span", { text: t("new_messages", { count }) }));
+  }
+
+  /** Bring a message into sight and point at it. */
+  reveal(id) {
+    const node = this.bubbles.get(id)?.node;
+    if (!node) return;
+    this.atEnd = false;
+    node.scrollIntoView({ block: "center" });
+    node.classList.add("ts-pointed");
+    setTimeout(() => node.classList.remove("ts-pointed"), 2_500);
   }
 
   /** The server has given a message that was shown under a local id its own id. */
@@ -88,7 +124,7 @@ export class Timeline {
     if (typing === Boolean(this.typing.parentNode)) return;
     if (typing) this.list.append(this.typing);
     else this.typing.remove();
-    this.scrollToEnd();
+    this.keepAtEnd();
   }
 
   showReplies(replies) {
@@ -98,11 +134,12 @@ export class Timeline {
         element("button", { type: "button", class: "ts-chip", text: title, on: { click: () => this.reply(text) } }),
       ),
     );
-    this.scrollToEnd();
+    this.keepAtEnd();
   }
 
   scrollToEnd() {
     this.atEnd = true;
+    this.miss(0);
     this.keepAtEnd();
   }
 

@@ -4,6 +4,7 @@
 import * as api from "./api.js";
 import { element, fill, icon } from "./dom.js";
 import { t } from "./i18n.js";
+import { openDialog } from "./over.js";
 import { acceptFiles } from "./panel.js";
 
 const FORMATS = ["txt", "srt", "vtt", "json"];
@@ -108,13 +109,13 @@ export class TranscriptView {
     this.reset(t("transcripts.title"));
     this.start.hidden = false;
     this.work.hidden = true;
-    this.node.showModal();
+    openDialog(this.node);
   }
 
   /** Hand in a file, and show what is heard in it. */
   async transcribe(file) {
     this.reset(file.name);
-    if (!this.node.open) this.node.showModal();
+    openDialog(this.node);
     this.state.textContent = t("transcripts.uploading");
     this.bar.removeAttribute("value");
     const session = this.session;
@@ -130,8 +131,9 @@ export class TranscriptView {
   async reopen() {
     if (!location.hash.startsWith(HASH)) return;
     const id = decodeURIComponent(location.hash.slice(HASH.length));
+    history.replaceState(null, "", location.pathname + location.search); // Back leads to the chat
     this.reset("");
-    this.node.showModal();
+    openDialog(this.node);
     try {
       await this.follow(id);
     } catch (error) {
@@ -157,7 +159,7 @@ export class TranscriptView {
 
   async follow(id) {
     const session = this.session;
-    history.replaceState(null, "", `${HASH}${encodeURIComponent(id)}`);
+    setTimeout(() => session === this.session && history.replaceState(history.state, "", `${HASH}${encodeURIComponent(id)}`)); // of the entry that openDialog makes
     while (session === this.session) {
       try {
         for await (const { event, data } of api.followJob(id, this.next - 1)) {
@@ -276,6 +278,6 @@ export class TranscriptView {
   leave() {
     this.session = {};
     this.audio.pause();
-    if (location.hash.startsWith(HASH)) history.replaceState(null, "", location.pathname + location.search);
+    if (location.hash.startsWith(HASH)) history.replaceState(history.state, "", location.pathname + location.search);
   }
 }

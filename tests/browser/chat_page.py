@@ -89,6 +89,19 @@ class ChatPage:
         field.fill(text)
         return self.answered_after(lambda: field.press("Enter"))
 
+    def more(self, name: str) -> None:
+        """Choose `name` in the tray under the bar."""
+        self.page.get_by_role("button", name="更多功能").click()
+        self.page.locator(".ts-tray").get_by_role("button", name=name, exact=True).click()
+
+    def send_example(self, number: int = 0) -> Locator:
+        """Send an example recording, from the row of an empty chat or from the tray; returns the message."""
+        row = self.page.locator(".ts-examples .ts-example")
+        if row.first.is_visible():
+            return self.answered_after(row.nth(number).click)
+        self.more("示例录音")
+        return self.answered_after(self.page.locator(".ts-example-list .ts-example").nth(number).click)
+
     def upload(self, *files: Path) -> None:
         self.page.set_input_files(".ts-composer input[type=file]", list(files))
 

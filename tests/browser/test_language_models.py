@@ -25,6 +25,7 @@ class Panel:
     """The panel in the hands of a person."""
 
     def __init__(self, chat: ChatPage) -> None:
+        self.chat = chat
         self.page: Page = chat.page
         self.node = self.page.locator(".lm-panel")
         self.job = self.node.locator(".lm-job").first
@@ -32,7 +33,7 @@ class Panel:
         self.now = self.node.locator(".lm-now")
 
     def open(self) -> None:
-        self.page.get_by_role("button", name="语言模型", exact=True).click()
+        self.chat.more("语言模型")
         expect(self.node).to_be_visible()
 
     def close(self) -> None:

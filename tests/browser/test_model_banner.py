@@ -36,11 +36,14 @@ def waiting(hub: ModelHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     running.stop()
 
 
-def test_the_banner_follows_the_download_to_its_end(open_chat: OpenChat, waiting: RunningApp, hub: ModelHub) -> None:
+def test_the_settings_follow_the_download_to_its_end(open_chat: OpenChat, waiting: RunningApp, hub: ModelHub) -> None:
     chat = open_chat(waiting.url)
-    expect(chat.banner).to_contain_text("正在下载 paraformer-zh")
-    expect(chat.banner).to_contain_text("现在由内置模型识别")
+    chat.more("设置")
+    notice = chat.page.locator(".st-notice")
+    expect(notice).to_contain_text("正在下载 paraformer-zh")
+    expect(notice).to_contain_text("现在由内置模型识别")
     expect(chat.page.locator(".ts-model")).to_have_text("识别模型：内置 Paraformer")
     hub.seconds_a_chunk = 0.0
     expect(chat.page.locator(".ts-model")).to_have_text("识别模型：paraformer-zh", timeout=30_000)
+    expect(notice).to_be_hidden()
     expect(chat.banner).to_have_count(0)

@@ -36,10 +36,10 @@ def faults(chat: ChatPage) -> list[str]:
 
 
 def test_the_space_bar_talks_after_the_mouse_was_used_and_presses_what_was_reached_with_tab(chat: ChatPage) -> None:
-    chat.answered_after(chat.page.locator(".ts-example").first.click)
+    chat.send_example()
     sent = chat.mine.count()
 
-    for control in (chat.page.locator(".ts-example").first, chat.mine.first.locator(".ts-voice")):
+    for control in (chat.page.locator(".ts-new"), chat.mine.first.locator(".ts-voice")):
         control.focus()
         control.hover()
         chat.page.mouse.down()
@@ -119,6 +119,9 @@ def test_the_enter_of_an_input_method_leaves_no_field(chat: ChatPage) -> None:
     panel.get_by_role("button", name="新建列表").click()
     panel.locator(".hw-add-field").fill("寻腔")
     panel.locator(".hw-add-field").press("Enter")
+    expect(panel.locator(".hw-row .hw-word")).to_have_value("寻腔")
+    expect(panel.locator(".hw-add-field")).to_have_value("")
+    chat.page.wait_for_timeout(200)  # the field is focused once more when the word was taken
     fields = [
         panel.get_by_label("列表的名字", exact=True),
         panel.locator(".hw-row .hw-word"),
@@ -133,9 +136,9 @@ def test_the_enter_of_an_input_method_leaves_no_field(chat: ChatPage) -> None:
         expect(field).to_be_focused()
 
 
-def test_a_long_press_opens_the_correction_and_does_not_play(open_chat: OpenChat) -> None:
+def test_a_long_press_opens_the_menu_and_does_not_play(open_chat: OpenChat) -> None:
     chat = open_chat(viewport=PHONE, has_touch=True, is_mobile=True)
-    message = chat.answered_after(chat.page.locator(".ts-example").first.click)
+    message = chat.send_example()
     bubble = message.locator(".ts-voice")
     box = bubble.bounding_box()
     assert box
@@ -146,9 +149,11 @@ def test_a_long_press_opens_the_correction_and_does_not_play(open_chat: OpenChat
     chat.page.wait_for_timeout(700)
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
-    expect(message.locator(".ts-correction")).to_be_visible()
+    menu = chat.page.locator("dialog.ts-menu")
+    expect(menu.get_by_role("menuitem", name="改正文字")).to_be_visible()
     expect(bubble).to_have_attribute("aria-pressed", "false")
-    chat.page.wait_for_timeout(100)
+    chat.page.go_back()
+    expect(menu).to_have_count(0)
     bubble.tap()
     expect(bubble).to_have_attribute("aria-pressed", "true")
 

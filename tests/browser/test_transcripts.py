@@ -69,8 +69,9 @@ def test_ten_minutes_are_watched_played_from_a_sentence_and_taken_away(open_chat
 
 
 def test_a_transcription_can_be_cancelled_and_keeps_what_was_heard(open_chat: OpenChat, ten_minutes: Path) -> None:
-    page = open_chat().page
-    page.get_by_role("button", name="转写录音文件").click()
+    chat = open_chat()
+    page = chat.page
+    chat.more("转写录音文件")
     page.set_input_files(".ts-file-picker", ten_minutes)
     view = page.locator(".ts-file")
     view.get_by_role("button", name="取消").click(timeout=60_000)
@@ -81,8 +82,9 @@ def test_a_transcription_can_be_cancelled_and_keeps_what_was_heard(open_chat: Op
 
 
 def test_a_file_that_is_no_recording_says_so(open_chat: OpenChat, tmp_path: Path) -> None:
-    page = open_chat().page
-    page.get_by_role("button", name="转写录音文件").click()
+    chat = open_chat()
+    page = chat.page
+    chat.more("转写录音文件")
     bad = tmp_path / "notes.wav"
     bad.write_bytes(b"no sound")
     page.set_input_files(".ts-file-picker", bad)

@@ -25,20 +25,18 @@ def own_app(tmp_path: Path) -> Iterator[RunningApp]:
     running.stop()
 
 
-def test_a_file_that_is_not_audio_stays_in_the_chat_with_a_reason_and_a_retry(chat: ChatPage, tmp_path: Path) -> None:
+def test_a_file_that_is_not_audio_is_refused_with_a_reason_and_not_left_in_the_chat(
+    chat: ChatPage, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_text("this is a text <b>file</b>")
 
     chat.upload(broken)
 
-    message = chat.mine.first
-    expect(message).to_have_attribute("data-status", "failed", timeout=RECOGNITION_MS)
-    expect(message.locator(".ts-alert")).to_be_visible()
-    expect(message.locator(".ts-reason")).to_contain_text("不是音频文件")
-    message.get_by_role("button", name="重试").last.click()
-    expect(message).to_have_attribute("data-status", "failed", timeout=RECOGNITION_MS)
+    expect(chat.toast).to_contain_text("不是音频文件", timeout=RECOGNITION_MS)
+    expect(chat.mine).to_have_count(0)
     chat.reload()
-    expect(message).to_have_attribute("data-status", "failed")
+    expect(chat.mine).to_have_count(0)
 
 
 def test_silence_is_answered_with_a_reason_instead_of_words(chat: ChatPage, microphone: Microphone) -> None:
@@ -51,6 +49,9 @@ def test_silence_is_answered_with_a_reason_instead_of_words(chat: ChatPage, micr
     expect(chat.mine.first).to_have_attribute("data-status", "failed", timeout=RECOGNITION_MS)
     expect(chat.mine.first.locator(".ts-reason")).not_to_be_empty()
     expect(chat.mine.first.locator(".ts-transcript")).to_have_count(0)
+    chat.mine.first.get_by_role("button", name="再说一遍").click()
+    expect(chat.mine).to_have_count(0)
+    expect(chat.talk).to_be_focused()
 
 
 def test_a_file_too_large_for_a_message_becomes_a_transcript_with_its_own_reason(
@@ -83,7 +84,7 @@ def test_an_insecure_address_is_explained(open_chat: OpenChat, app: RunningApp) 
     chat = open_chat(f"http://{INSECURE_HOST}:{app.port}/", microphone=False)
 
     expect(chat.banner).to_contain_text("https")
-    chat.answered_after(chat.page.locator(".ts-example").first.click)
+    chat.send_example()
 
 
 def test_a_missing_microphone_is_explained(browser_type: BrowserType, app: RunningApp) -> None:

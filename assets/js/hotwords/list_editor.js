@@ -155,6 +155,13 @@ export class ListEditor {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
+  /** Put a word where one is added; the person looks at it first. */
+  async propose(word) {
+    await this.setView("table");
+    this.table.addField.value = word;
+    this.table.addField.focus();
+  }
+
   focus() {
     if (this.view === "table") this.table.addField.focus();
     else this.text.field.focus();

@@ -3,6 +3,7 @@
 import { element, icon } from "../dom.js";
 import { ask } from "../feedback.js";
 import { t } from "../i18n.js";
+import { openDialog } from "../over.js";
 import { acceptFiles, drawNav, panelDialog, viewItem } from "../panel.js";
 import * as api from "./api.js";
 import { Draft } from "./draft.js";
@@ -65,13 +66,16 @@ export class HotwordPanel {
     });
   }
 
-  async open(view = null) {
-    this.node.showModal();
+  /** Open at a `view`, or with a `word` that is to be added. */
+  async open(view = null, word = null) {
+    openDialog(this.node, () => this.close());
     if (view) this.current = view;
+    if (word && !this.isOwn(this.current)) this.current = GLOBAL;
     this.show();
     try {
       await this.load();
       await this.suggestions.load();
+      if (word) await this.editor.propose(word);
     } catch (error) {
       this.chat.toast(error.message);
     }

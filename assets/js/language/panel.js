@@ -3,6 +3,7 @@
 import { element } from "../dom.js";
 import { ask } from "../feedback.js";
 import { t } from "../i18n.js";
+import { openDialog } from "../over.js";
 import { acceptFiles, drawNav, panelDialog, viewItem } from "../panel.js";
 import * as api from "./api.js";
 import { CorpusForm } from "./corpus.js";
@@ -53,7 +54,7 @@ export class LanguagePanel {
   }
 
   async open() {
-    this.node.showModal();
+    openDialog(this.node, () => this.close());
     this.show();
     try {
       await Promise.all([this.loadStanding(), this.views.jobs.load(), this.views.corpus.load()]);
