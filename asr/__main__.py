@@ -24,6 +24,7 @@ from asr.lm.commands import app as language_commands
 from asr.recognizer import Recognizer, open_recognizer
 from asr.text.subtitles import to_json, to_srt, to_text, to_vtt
 from asr.transcript import Formatting, Segment, Transcript
+from mandarin.encodings import decode_text
 
 SOME_FAILED = 1
 MISUSED = 2
@@ -122,6 +123,12 @@ class _Transcriber:
             recording = decode_recording(
                 file, Path(folder) / "audio.wav", limits=_LIMITS, keep_channels=self._split_channels
             )
+            if recording.claimed_seconds is not None:
+                typer.echo(
+                    f"{file}: its header says {recording.claimed_seconds:.2f} s, its sound lasts "
+                    f"{recording.seconds:.2f} s.",
+                    err=True,
+                )
             segments: list[Segment] = []
             with typer.progressbar(length=round(recording.seconds * 1000), label=file.name, file=sys.stderr) as bar:
                 for start, end in recording.pieces():
@@ -159,7 +166,7 @@ def _read_hotwords(path: Path | None) -> HotwordList:
     if path is None:
         return EMPTY
     try:
-        return parse_strictly(path.read_text(encoding="utf-8"))
+        return parse_strictly(decode_text(path.read_bytes()))
     except (OSError, UnicodeDecodeError, HotwordsInvalid) as error:
         raise _misuse(f"{path}: {_reason(error)}") from error
 

@@ -1,8 +1,4 @@
-"""How Chinese characters sound: toneless syllables, and which of them people and recognisers take for one another.
-
-Near sounds are the classes that every pinyin input method offers as 模糊音 (fuzzy pinyin), for instance the spelling
-algebra of Rime's 明月拼音 (`derive/^([zcs])h/$1/`, `derive/([ei])n$/$1ng/`): accents merge them.
-"""
+"""How Chinese characters sound: their syllables in pinyin, without and with tones."""
 
 from __future__ import annotations
 
@@ -12,10 +8,8 @@ from pypinyin import Style, pinyin
 from pypinyin.constants import PHRASES_DICT
 from pypinyin.contrib.tone_convert import to_normal
 
-_INITIALS = {"zh": "z", "ch": "c", "sh": "s", "n": "l", "r": "l", "f": "h"}
 _LONGEST_PHRASE = max(map(len, PHRASES_DICT))
 _PHRASE_STARTS = frozenset(phrase[:2] for phrase in PHRASES_DICT)
-_NASAL = ("ang", "eng", "ing")  # their g is what goes; `ong` has no other half
 
 
 @lru_cache(maxsize=16384)
@@ -64,14 +58,3 @@ def _longest_phrase(text: str) -> str:
 @lru_cache(maxsize=16384)
 def _phrase_syllables(phrase: str) -> tuple[str, ...]:
     return tuple(to_normal(options[0], v_to_u=False) for options in PHRASES_DICT[phrase])
-
-
-@lru_cache(maxsize=2048)
-def near_class(syllable: str) -> str:
-    """Return the name of a syllable's class of near sounds: zhang and zan are in one, li and ni, xin and xing."""
-    folded = syllable
-    for initial, plain in _INITIALS.items():
-        if folded.startswith(initial):
-            folded = plain + folded[len(initial) :]
-            break
-    return folded[:-1] if folded.endswith(_NASAL) else folded

@@ -1,9 +1,9 @@
 """Hotwords that were heard right and written wrong: found by their syllables, whatever characters stand there.
 
 The model's own posteriors say how sure it is of a syllable: the probabilities of all units that are read so are added
-up, those of near sounds (`mandarin.pinyin`) for a part. A word whose syllables are likely enough takes the place of
-what was written when that is the better explanation, a price being paid for each character that has to change. So words
-are found too that hold characters the model cannot write.
+up, those of near sounds (`mandarin.near_sounds`) for a part. A word whose syllables are likely enough takes the place
+of what was written when that is the better explanation, a price being paid for each character that has to change. So
+words are found too that hold characters the model cannot write.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from asr.decoding.posteriors import Array
 from asr.hotwords.list import DEFAULT_WEIGHT, HotwordList
-from mandarin.pinyin import near_class, readings, syllables
+from mandarin.near_sounds import near_class
+from mandarin.pinyin import readings, syllables
 
 _FLOOR = 1e-6  # of a probability
 SHORT = 2  # characters of the hotwords that the price of usual words is given for

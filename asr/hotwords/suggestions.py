@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cn2an
 from rapidfuzz.distance import Levenshtein
 
 from asr.hotwords.list import Hotword
 from asr.transcript import Transcript
+from mandarin.spoken import written_out
 from mandarin.words import common_words, segment
 
 _SHORTEST, _LONGEST = 2, 8  # characters of a word that is suggested
@@ -25,9 +25,8 @@ _REWRITTEN = 0.7  # of a sentence: what differs more was not corrected but said 
 _FUNCTION = frozenset(
     "的了是在和与也都就不很我你您他她它们这那有没要会能可请把被给对到从让叫个位吗呢吧啊呀么着过还再又将去来说姓只"
 )
-_LONG_NUMBER = re.compile(r"[0-9]{5,}")
+_IN_A_NUMBER = re.compile(r"[0-9.,:/%-]")
 _NUMERALS = frozenset("零〇一二三四五六七八九十百千万亿两0123456789")
-_DIGITS = "零一二三四五六七八九"
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,11 @@ def corrected_speech(transcript: Transcript, corrected: str) -> str:
             first = targets[0]
             if first is None or targets != list(range(first, first + len(targets))) or first < done:
                 continue
-            said += [_spelled(corrected[done:first]), *(token.text for token in part.tokens[word.first : word.last])]
+            if _cuts_a_number(corrected, first) or _cuts_a_number(corrected, first + len(targets)):
+                continue
+            said += [written_out(corrected[done:first]), *(token.text for token in part.tokens[word.first : word.last])]
             done = first + len(targets)
-    return _plain("".join([*said, _spelled(corrected[done:])]))[0]
+    return _plain("".join([*said, written_out(corrected[done:])]))[0]
 
 
 def _plain(text: str) -> tuple[str, frozenset[int]]:
@@ -109,10 +110,10 @@ def _plain(text: str) -> tuple[str, frozenset[int]]:
     return "".join(kept), frozenset(edges)
 
 
-def _spelled(text: str) -> str:
-    """Write the numbers of a text in words; long ones are numbers of phones and are read digit by digit."""
-    text = _LONG_NUMBER.sub(lambda number: "".join(_DIGITS[int(digit)] for digit in number.group()), text)
-    return str(cn2an.transform(text, "an2cn")) if any(character.isdecimal() for character in text) else text
+def _cuts_a_number(text: str, place: int) -> bool:
+    """Tell whether a number goes on from before `place` to behind it."""
+    around = text[max(0, place - 1) : place + 1]
+    return len(around) == 2 and all(_IN_A_NUMBER.match(one) for one in around) and any(one.isdigit() for one in around)
 
 
 def _kept_places(before: str, after: str) -> dict[int, int]:

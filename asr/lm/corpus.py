@@ -20,6 +20,7 @@ from typing import Literal
 
 from asr.errors import LanguageCorpusTooLarge, LanguageCorpusTooSmall, LanguageJobInvalid
 from asr.lm.grammar import Grammar, Line, TemplateWrong, join_slots, parse_line
+from mandarin.encodings import decode_text
 from mandarin.spoken import spoken_form
 
 SourceKind = Literal["text", "template", "corrections"]
@@ -258,14 +259,11 @@ def _read(source: Source, folder: Path, most: int) -> bytes | None:
 
 
 def _decoded(raw: bytes) -> str:
-    """UTF-8, or GB 18030, in which Chinese systems still write; what is neither has surrogates for its bad bytes."""
+    """Decode a text of any usual encoding; what is none has surrogates for its bad bytes."""
     try:
-        return raw.decode("utf-8-sig")
+        return decode_text(raw)
     except UnicodeDecodeError:
-        try:
-            return raw.decode("gb18030")
-        except UnicodeDecodeError:
-            return raw.decode("utf-8", errors="surrogateescape")
+        return raw.decode("utf-8", errors="surrogateescape")
 
 
 def write_counted(sentences: Mapping[str, int], path: Path) -> None:

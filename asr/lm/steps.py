@@ -37,9 +37,9 @@ from asr.lm.job import (
 from asr.lm.kenlm import count_ngrams
 from asr.lm.ngram import END
 from asr.lm.perplexity import best_share, judge
-from asr.lm.segmentation import WordCutter
 from asr.recognizer import EMBEDDED, LANGUAGE_FILE, Recognizer, open_recognizer
 from asr.transcript import PLAIN
+from mandarin.words import WordCutter
 
 LEAST_SHARE, MOST_SHARE = 0.05, 0.2
 """Bounds of the field's part in the mixture. Held-out sentences of a field want all of it, but not all that is said to

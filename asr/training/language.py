@@ -18,7 +18,7 @@ from pathlib import Path
 from asr.lm import interpolate, read_arpa, save_language_model
 from asr.lm.kenlm import count_ngrams
 from asr.lm.ngram import END, START
-from mandarin.words import cut
+from mandarin.words import WordCutter
 
 SOURCE = "libime_1.0.16.orig.tar.xz"
 SHA256 = "3f034ae347b4110ac3dfb88d678a38d2264e6588d61f249b9007a7759751b2f9"
@@ -57,7 +57,8 @@ def make_language_model(units: Collection[str], sentences: Iterable[str], path: 
         general = read_arpa(_extract(folder), keep=writable.issuperset)
         known = dict(zip(general.words, general.orders[0].scores.tolist(), strict=True))
         arpa = folder / "own.arpa"
-        count_ngrams((cut(sentence, known, longest=_LONGEST) for sentence in sentences), arpa, prune=(0, 0, 1))
+        cutter = WordCutter(known, longest=_LONGEST)
+        count_ngrams((cutter.cut(sentence) for sentence in sentences), arpa, prune=(0, 0, 1))
         # The end of a sentence says nothing here: a pause may cut a sentence anywhere.
         own = read_arpa(arpa, keep=lambda word: word == START or (word != END and writable.issuperset(word)))
     save_language_model(interpolate([general, own], [1 - SHARE, SHARE]), path)

@@ -66,9 +66,16 @@ export function acceptFiles(node, { wanted, take }) {
   }
 }
 
-/** What stands in a text file: UTF-8, or the encoding that old Windows programs write. */
+/** What stands in a text file: UTF-8, UTF-16, or the encoding that old Windows programs write. */
 export async function readText(file) {
   const bytes = await file.arrayBuffer();
+  const units = new Uint8Array(bytes);
+  const zeros = [0, 0]; // at even and at odd places
+  units.forEach((unit, place) => (zeros[place % 2] += unit ? 0 : 1));
+  const [first, second] = units;
+  if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  if (zeros[0] + zeros[1]) return new TextDecoder(zeros[1] >= zeros[0] ? "utf-16le" : "utf-16be").decode(bytes);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from random import Random
 
-from bot.understanding.sounds import folded, readings
+from bot.understanding.sounds import near_class, readings
 
 _HOMOPHONE, _NEAR, _LOST = 0.45, 0.70, 0.85  # upper bounds, the rest is additions
 _HAN = ("一", "鿿")
@@ -60,6 +60,6 @@ def _near(syllable: str) -> tuple[str, ...]:
     near = [
         characters
         for other, characters in _by_syllable().items()
-        if other != syllable and folded(other) == folded(syllable)
+        if other != syllable and near_class(other) == near_class(syllable)
     ]
     return tuple(character for characters in near for character in characters)

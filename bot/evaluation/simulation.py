@@ -25,7 +25,7 @@ from bot.slots.model import Slot, placeholders
 from bot.slots.readers import BARE
 from bot.state import DialogueState, Frame, Question
 from bot.turn import Reply, Utterance
-from bot.understanding.sounds import folded, syllables
+from bot.understanding.sounds import near_class, syllables
 
 PATIENCE = 8
 """A user gives up after so many turns more than the same dialogue takes on clean text."""
@@ -346,7 +346,7 @@ def same_value(slot: Slot, value: str, wanted: str) -> bool:
 
 
 def _sound(text: str) -> list[str]:
-    return [folded(syllable) for syllable in syllables(text)]
+    return [near_class(syllable) for syllable in syllables(text)]
 
 
 def _as_wanted(frame: Frame, goal: Goal, domain: Domain) -> bool:

@@ -31,7 +31,7 @@ from sqlalchemy.schema import CreateColumn
 from bot.domains.domain import Domain
 from bot.records.rows import FoundRow
 from bot.records.schedules import Schedules
-from bot.understanding.sounds import folded, syllables
+from bot.understanding.sounds import near_class, syllables
 
 Parts = tuple[str, Sequence[Mapping[str, str]]]
 """The rows that belong to another one: their record ("" for none) and the values of each."""
@@ -166,7 +166,7 @@ def _stored(table: Table, name: str, value: str) -> date | int | str:
 
 
 def _sound(name: str) -> tuple[str, ...]:
-    return tuple(folded(syllable) for syllable in syllables(name))
+    return tuple(near_class(syllable) for syllable in syllables(name))
 
 
 def _row(table: Table, values: Mapping[str, str]) -> dict[str, date | int | str]:

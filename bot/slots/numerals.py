@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from bot.understanding.sounds import folded, syllables
+from bot.understanding.sounds import near_class, syllables
 from mandarin.numbers import Numerals
 
 NUMERAL = "零一二两三四五六七八九十百点半"
@@ -29,10 +29,10 @@ def read_by_sound(text: str, more: str = "", *, near: bool) -> str:
     Only the very syllable counts unless `near`; then one of the usual mergers is enough (林点五里米: 零点五厘米).
     """
     exact = {syllables(one)[0]: one for one in reversed(NUMERAL + more)}
-    merged = {folded(syllable): one for syllable, one in exact.items() if one not in _ONE_SYLLABLE_ONLY}
+    merged = {near_class(syllable): one for syllable, one in exact.items() if one not in _ONE_SYLLABLE_ONLY}
     result = list(text)
     for index, (character, syllable) in enumerate(zip(text, syllables(text), strict=True)):
-        found = exact.get(syllable, merged.get(folded(syllable), "") if near else "")
+        found = exact.get(syllable, merged.get(near_class(syllable), "") if near else "")
         begins = index == 0 or result[index - 1] not in NUMERAL
         if found and character not in NUMERAL + more and not (begins and character in _NO_NUMERAL):
             result[index] = _four_or_ten(result, index) if found in "四十" else found

@@ -1,6 +1,6 @@
 """A small classifier of intents, trained on a domain's examples when it is loaded.
 
-Multinomial logistic regression over TF-IDF weighted n-grams of characters and of folded syllables (so that a
+Multinomial logistic regression over TF-IDF weighted n-grams of characters and of near_class syllables (so that a
 homophone costs little), by full-batch gradient descent with momentum. What it says is a probability: its logits are
 divided by a temperature fitted to examples it was not trained on (Guo et al. 2017, On Calibration of Modern Neural
 Networks, section 4.2). A class of its own stands for what wants nothing: the bare values of slots.
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.sounds import folded, syllables
+from bot.understanding.sounds import near_class, syllables
 
 Matrix = npt.NDArray[np.float32]
 
@@ -172,7 +172,7 @@ def _vector(grams: Iterable[str], index: dict[str, int], idf: Matrix) -> Matrix:
 
 def _grams(text: str) -> list[str]:
     characters = [character for character in text if character.isalnum() or ord(character) >= 0xE000]
-    sounds = [folded(syllable) for syllable in syllables("".join(characters))]
+    sounds = [near_class(syllable) for syllable in syllables("".join(characters))]
     return [
         f"{kind}{' '.join(units[start : start + size])}"
         for kind, units in (("c", ["<", *characters, ">"]), ("s", ["<", *sounds, ">"]))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bot.slots import Mention
 from bot.slots.model import AFTER, Slot
 from bot.understanding.normalised import CleanText
-from bot.understanding.sounds import SoundLexicon, Sounds, folded, syllables
+from bot.understanding.sounds import SoundLexicon, Sounds, near_class, syllables
 
 _NEAR_ENOUGH = 0.75  # one syllable of three may be lost
 _VERB = re.compile("(?:是|改成|换成|改为|改到)?")
@@ -29,7 +29,7 @@ class Cues:
                 self._owners.setdefault(word, set()).add(name)
         self._sounds = SoundLexicon([word for word in self._owners if len(word) > 1])
         self._syllables = {
-            name: {folded(syllables(word)[0]) for word in words if len(word) == 1} for name, words in before.items()
+            name: {near_class(syllables(word)[0]) for word in words if len(word) == 1} for name, words in before.items()
         }
 
     def heard(self, heard: CleanText, sounds: Sounds | None) -> dict[str, set[int]]:
@@ -42,7 +42,7 @@ class Cues:
                 verb = _VERB.match(heard.text, match.end)
                 places.setdefault(slot, set()).update({match.end, verb.end() if verb else match.end})
         for slot, single in self._syllables.items():
-            ends = {end for end, one in enumerate(syllables(heard.text), 1) if folded(one) in single}
+            ends = {end for end, one in enumerate(syllables(heard.text), 1) if near_class(one) in single}
             places.setdefault(slot, set()).update(ends)
         return places
 

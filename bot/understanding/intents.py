@@ -2,7 +2,7 @@
 
 Keywords are the operator's rules. The classifier (classifier.py) knows what the examples of an intent have in
 common, similarity finds the one example that is nearest, and the higher of the three counts. Examples are compared
-as TF-IDF vectors of one and two characters; what was spoken also as vectors of folded syllables, so that a homophone
+as TF-IDF vectors of one and two characters; what was spoken also as vectors of syllable classes, so that a homophone
 costs next to nothing. Slot values count as their slot: 我要挂骨科 is 我要挂{department}.
 """
 
@@ -22,7 +22,7 @@ from bot.slots import SURE, Mention
 from bot.slots.mention import believable
 from bot.understanding.classifier import NOTHING, Example, open_classifier
 from bot.understanding.normalised import CleanText
-from bot.understanding.sounds import SoundLexicon, Sounds, folded, syllables
+from bot.understanding.sounds import SoundLexicon, Sounds, near_class, syllables
 
 CERTAIN = 0.6
 """An intent with at least this confidence is acted on."""
@@ -199,7 +199,7 @@ def _stands_alone(word: str, rest: str) -> bool:
 
 
 def _folded(text: str) -> tuple[str, ...]:
-    return tuple(folded(syllable) for syllable in syllables(text))
+    return tuple(near_class(syllable) for syllable in syllables(text))
 
 
 def _characters(text: str) -> list[str]:

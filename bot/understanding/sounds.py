@@ -10,16 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from pypinyin import Style, lazy_pinyin, pinyin
-from pypinyin.contrib.tone_convert import to_finals, to_initials
+from pypinyin import lazy_pinyin
 
 from bot.understanding.normalised import CleanText
+from mandarin import pinyin
+from mandarin.near_sounds import FINAL_COSTS, INITIAL_COSTS, OPAQUE, Costs, near_class, parts, syllable_distance
 
-Costs = npt.NDArray[np.float32]
+__all__ = [
+    "SoundLexicon",
+    "SoundMatch",
+    "Sounds",
+    "near_class",
+    "readings",
+    "sounds_of",
+    "syllable_distance",
+    "syllables",
+]
 
 DELETION = 0.75  # a syllable of the word that was not heard
 INSERTION = 0.55  # a syllable heard inside the word that does not belong there
@@ -28,108 +37,12 @@ LATTICE = 0.4  # at most this much for a candidate that the recogniser liked les
 
 _DIGITS = dict(zip("0123456789", ["ling", "yi", "er", "san", "si", "wu", "liu", "qi", "ba", "jiu"], strict=True))
 
-_NEAR = ("zh z", "ch c", "sh s", "n l", "f h", "r l")
-_RELATED = (
-    *("b p", "d t", "g k", "g h", "k h", "j q", "j x", "q x", "z c", "z s", "c s", "zh ch", "zh sh", "ch sh"),
-    *("m n", "zh j", "ch q", "sh x", "z j", "s x", "c q", "b m", "d n", "t n", "r n"),
-)
-_INITIALS: tuple[str, ...] = ("", *"bpmfdtnlgkhjqx", "zh", "ch", "sh", *"rzcs")
 
-# final: medial, nucleus, coda ("-" for none)
-_FINALS = {
-    final: tuple("" if part == "-" else part for part in parts.split())
-    for final, parts in {
-        "a": "- a -",
-        "o": "- o -",
-        "e": "- e -",
-        "i": "i - -",
-        "u": "u - -",
-        "v": "v - -",
-        "er": "- e r",
-        "ai": "- a i",
-        "ei": "- e i",
-        "ao": "- a u",
-        "ou": "- o u",
-        "an": "- a n",
-        "en": "- e n",
-        "ang": "- a ng",
-        "eng": "- e ng",
-        "ong": "u - ng",
-        "ia": "i a -",
-        "ie": "i e -",
-        "iao": "i a u",
-        "iou": "i o u",
-        "ian": "i a n",
-        "in": "i - n",
-        "iang": "i a ng",
-        "ing": "i - ng",
-        "iong": "v - ng",
-        "ua": "u a -",
-        "uo": "u o -",
-        "uai": "u a i",
-        "uei": "u e i",
-        "uan": "u a n",
-        "uen": "u e n",
-        "uang": "u a ng",
-        "ueng": "u e ng",
-        "ve": "v e -",
-        "van": "v a n",
-        "vn": "v - n",
-    }.items()
-}
-_INITIAL_INDEX = {initial: index for index, initial in enumerate(_INITIALS)}
-_FINAL_INDEX = {final: index for index, final in enumerate(_FINALS)}
-_FOLDED_INITIAL = {"zh": "z", "ch": "c", "sh": "s", "n": "l", "f": "h", "r": "l"}
-_OPAQUE = -1
-
-
-_CONFUSED = ("p t", "t k", "p k", "b d", "d g", "b g")  # by recognisers rather than by people
-
-
-def _initial_costs() -> Costs:
-    costs = np.full((len(_INITIALS), len(_INITIALS)), 0.6, dtype=np.float32)
-    for pairs, cost in ((_CONFUSED, 0.45), (_RELATED, 0.35), (_NEAR, 0.12)):
-        for pair in pairs:
-            one, other = (_INITIAL_INDEX[name] for name in pair.split())
-            costs[one, other] = costs[other, one] = cost
-    np.fill_diagonal(costs, 0.0)
-    return costs
-
-
-def _final_costs() -> Costs:
-    size = len(_FINALS)
-    costs = np.zeros((size, size), dtype=np.float32)
-    for row, (medial, nucleus, coda) in enumerate(_FINALS.values()):
-        for column, (other_medial, other_nucleus, other_coda) in enumerate(_FINALS.values()):
-            cost = 0.0 if medial == other_medial else 0.2 if "v" in (medial, other_medial) else 0.3
-            cost += 0.0 if nucleus == other_nucleus else 0.35
-            nasal = {coda, other_coda} == {"n", "ng"}
-            cost += 0.0 if coda == other_coda else 0.12 if nasal else 0.25
-            costs[row, column] = cost
-    return costs
-
-
-_INITIAL_COSTS = _initial_costs()
-_FINAL_COSTS = _final_costs()
-
-
-@lru_cache(maxsize=1024)
-def _parts(syllable: str) -> tuple[int, int]:
-    """Return the indices of a toneless syllable's initial and final, or twice _OPAQUE when it is none."""
-    initial = to_initials(syllable, strict=True)
-    final = to_finals(syllable, strict=True, v_to_u=False).replace("ü", "v")
-    if initial not in _INITIAL_INDEX or final not in _FINAL_INDEX:
-        return _OPAQUE, _OPAQUE
-    return _INITIAL_INDEX[initial], _FINAL_INDEX[final]
-
-
-@lru_cache(maxsize=8192)
 def readings(character: str) -> tuple[str, ...]:
     """Return the toneless syllables a character may stand for (the two usual ones), or () for what is not read."""
     if character in _DIGITS:
         return (_DIGITS[character],)
-    found = pinyin(character, style=Style.NORMAL, heteronym=True, errors="ignore", v_to_u=False)
-    return tuple(dict.fromkeys(found[0]))[:2] if found else ()
+    return pinyin.readings(character)
 
 
 def syllables(text: str) -> tuple[str, ...]:
@@ -145,32 +58,12 @@ def _spell(character: str) -> str:
     return "零一二三四五六七八九"[int(character)] if character in _DIGITS else character
 
 
-@lru_cache(maxsize=1024)
-def folded(syllable: str) -> str:
-    """Return the class of near sounds a syllable belongs to: `shang` and `san` are one, `li` and `ni` are one."""
-    initial, final = _parts(syllable)
-    if initial == _OPAQUE:
-        return syllable
-    name = list(_FINAL_INDEX)[final]
-    return _FOLDED_INITIAL.get(_INITIALS[initial], _INITIALS[initial]) + name.removesuffix("g" if "ng" in name else "")
-
-
-def syllable_distance(one: str, other: str) -> float:
-    """Return how differently two toneless syllables sound: 0 (the same) to 1 (nothing in common)."""
-    if one == other:
-        return 0.0
-    (initial, final), (other_initial, other_final) = _parts(one), _parts(other)
-    if _OPAQUE in (initial, other_initial):
-        return 1.0
-    return float(min(1.0, _INITIAL_COSTS[initial, other_initial] + _FINAL_COSTS[final, other_final]))
-
-
 @dataclass(frozen=True)
 class Sounds:
     """The readable characters of one utterance and how each may sound.
 
     `positions` maps them to the utterance's characters. The arrays are (characters, readings): initial and final
-    indices (_OPAQUE where unused) and the penalty of taking that reading. `options` are the characters themselves
+    indices (OPAQUE where unused) and the penalty of taking that reading. `options` are the characters themselves
     that may have been meant, with theirs.
     """
 
@@ -190,7 +83,7 @@ def sounds_of(heard: CleanText) -> Sounds:
     rows: list[list[tuple[int, int, float]]] = []
     options: list[tuple[tuple[str, float], ...]] = []
     for character, syllable, position in zip(text, context, positions, strict=True):
-        row = [(*_parts(reading), 0.0) for reading in dict.fromkeys((syllable, *readings(character)))]
+        row = [(*parts(reading), 0.0) for reading in dict.fromkeys((syllable, *readings(character)))]
         best = max(heard.certainty[position], 0.01)
         others = [
             (other, LATTICE * (1 - min(1.0, probability / best)))
@@ -198,11 +91,11 @@ def sounds_of(heard: CleanText) -> Sounds:
             if probability >= 0.01
         ]
         for other, penalty in others:
-            row += [(*_parts(reading), penalty) for reading in readings(other)]
+            row += [(*parts(reading), penalty) for reading in readings(other)]
         rows.append(row)
         options.append(((character, 0.0), *others))
     width = max((len(row) for row in rows), default=1)
-    table = np.full((len(rows), width, 3), _OPAQUE, dtype=np.float64)
+    table = np.full((len(rows), width, 3), OPAQUE, dtype=np.float64)
     for index, row in enumerate(rows):
         table[index, : len(row)] = row
     return Sounds(
@@ -250,9 +143,9 @@ class SoundLexicon:
         self._units: dict[str, list[int]] = {}
         for unit, (character, _) in enumerate(sounds):
             self._units.setdefault(character, []).append(unit)
-        parts = np.array([_parts(syllable) if syllable else (_OPAQUE, _OPAQUE) for _, syllable in sounds])
+        rows = np.array([parts(syllable) if syllable else (OPAQUE, OPAQUE) for _, syllable in sounds])
         # thousands of characters have a few hundred sounds
-        distinct, self._sound_of = np.unique(parts, axis=0, return_inverse=True)
+        distinct, self._sound_of = np.unique(rows, axis=0, return_inverse=True)
         self._initials, self._finals = distinct[:, 0], distinct[:, 1]
         self._lengths = (self._table > 0).sum(axis=1)
 
@@ -279,9 +172,9 @@ class SoundLexicon:
 
     def _costs(self, sounds: Sounds) -> Costs:
         """Return (units, characters): what it costs to take each heard character for each unit of the lexicon."""
-        initials = _INITIAL_COSTS[self._initials[:, None, None], sounds.initials[None]]
-        finals = _FINAL_COSTS[self._finals[:, None, None], sounds.finals[None]]
-        opaque = (self._initials[:, None, None] == _OPAQUE) | (sounds.initials[None] == _OPAQUE)
+        initials = INITIAL_COSTS[self._initials[:, None, None], sounds.initials[None]]
+        finals = FINAL_COSTS[self._finals[:, None, None], sounds.finals[None]]
+        opaque = (self._initials[:, None, None] == OPAQUE) | (sounds.initials[None] == OPAQUE)
         each = np.where(opaque, 1.0, np.minimum(1.0, initials + finals + sounds.penalties[None] + HOMOPHONE))
         costs: Costs = each.min(axis=2).astype(np.float32)[self._sound_of]
         for position, options in enumerate(sounds.options):

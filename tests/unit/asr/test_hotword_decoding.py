@@ -18,7 +18,8 @@ from asr.decoding.hotwords import spell
 from asr.decoding.phonetic import crowding
 from asr.decoding.posteriors import Posteriors
 from asr.hotwords.list import EMPTY, HotwordList, parse_strictly
-from mandarin.pinyin import near_class, syllables
+from mandarin.near_sounds import near_class
+from mandarin.pinyin import syllables
 
 TEXT = "寻腔进境静京镜洗清晰干净我们去北的了在肿物中午新心星杭狼"
 ENDS = ("<blank>", "<s>", "</s>")

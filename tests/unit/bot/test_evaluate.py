@@ -17,7 +17,7 @@ from bot.evaluation.evaluate import evaluate, table
 from bot.evaluation.noise import garble
 from bot.evaluation.rehearsal import play, read_scripts
 from bot.evaluation.simulation import Goal, Plan, clean_goals, converse, plan_from_script, sample_plan
-from bot.understanding.sounds import folded, syllables
+from bot.understanding.sounds import near_class, syllables
 
 CLINIC = load_domain("clinic")
 SENTENCE = "我想明天上午看消化内科电话是幺三八零零幺三八零零零" * 40
@@ -50,7 +50,7 @@ def test_the_channel_changes_nothing_at_rate_zero_and_no_punctuation() -> None:
 def test_most_of_what_the_channel_replaces_sounds_alike() -> None:
     pairs = [(character, garble(character, 1.0, Random(seed))) for seed, character in enumerate(SENTENCE[:400])]
     replaced = [(one, other) for one, other in pairs if len(other) == 1]
-    alike = [folded(syllables(one)[0]) == folded(syllables(other)[0]) for one, other in replaced]
+    alike = [near_class(syllables(one)[0]) == near_class(syllables(other)[0]) for one, other in replaced]
     assert len(replaced) > 200
     assert sum(alike) / len(alike) > 0.9
 

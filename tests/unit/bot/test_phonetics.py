@@ -6,7 +6,7 @@ import pytest
 
 from bot import Utterance
 from bot.understanding.normalised import MAX_CHARACTERS, normalise
-from bot.understanding.sounds import SoundLexicon, folded, readings, sounds_of, syllable_distance, syllables
+from bot.understanding.sounds import SoundLexicon, near_class, readings, sounds_of, syllable_distance, syllables
 
 
 def find(words: list[str], text: str, min_score: float = 0.7, **spoken: object) -> list[tuple[str, int, int]]:
@@ -19,7 +19,7 @@ def find(words: list[str], text: str, min_score: float = 0.7, **spoken: object) 
 )
 def test_sounds_that_accents_merge_are_near(one: str, other: str) -> None:
     assert 0 < syllable_distance(one, other) <= 0.15
-    assert folded(one) == folded(other)
+    assert near_class(one) == near_class(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("shang", "xia"), ("gu", "er"), ("ming", "zuo"), ("a", "x1")])
