@@ -1,8 +1,8 @@
-"""Finding the entry that answers a question: BM25 over pairs of characters and of folded syllables.
+"""Finding the entry that answers a question: BM25 over pairs of characters and of near_class syllables.
 
 Robertson and Zaragoza 2009, The Probabilistic Relevance Framework. The score of a question against a wording is divided
 by that of the wording against itself, so that one threshold holds for short and long ones. Words that stand for the
-value of a slot are one character; folded syllables make a homophone cost half.
+value of a slot are one character; near_class syllables make a homophone cost half.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import pairwise
 from bot.domains.parts import Knowledge
 from bot.slots.mention import Mention
 from bot.slots.model import placeholders
-from bot.understanding.sounds import folded, syllables
+from bot.understanding.sounds import near_class, syllables
 
 NEAR_ENOUGH = 0.42
 """A wording with at least this score, 0 to 1, is taken for the question that was put."""
@@ -111,5 +111,5 @@ class KnowledgeIndex:
 
 def _units(text: str) -> list[str]:
     characters = [*_LIGHT.sub("", text)]
-    sounds = [folded(one) for one in syllables("".join(characters))]
+    sounds = [near_class(one) for one in syllables("".join(characters))]
     return [*characters, *(a + b for a, b in pairwise(characters)), *(f"{a} {b}" for a, b in pairwise(sounds))]
