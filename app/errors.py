@@ -24,6 +24,7 @@
     │   ├── MessageUnknown       there is no such message in the conversation
     │   ├── RecordingMissing     the message has no recording, or its file is gone
     │   ├── JobUnknown           there is no such transcription
+    │   ├── FileUnknown          a client of Gradio's named a file that it did not upload
     │   └── ModelUnknown         no model of that name runs here
     ├── Unavailable
     │   ├── Busy                 too many messages are being worked on
@@ -207,6 +208,12 @@ class RecordingMissing(NotFound):
     """The message has no recording, or its file is gone from the disk."""
 
     code = "recording_missing"
+
+
+class FileUnknown(NotFound):
+    """A client of Gradio's named a file that it did not upload: addresses and paths of the server are not read."""
+
+    code = "file_unknown"
 
 
 class JobUnknown(NotFound):

@@ -37,9 +37,13 @@ class TypedMessage(BaseModel):
 async def require_room(request: Request, person: PersonDependency) -> None:
     """Raise StorageFull when a recording that is to be kept comes from somebody who has no room left."""
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        services = Services.of(request.app)
-        max_bytes = 0 if services.access.mode == "local" else services.settings.max_stored_bytes
-        await run_in_threadpool(services.personal.check_room, person.id, max_bytes)
+        await require_room_for(Services.of(request.app), person.id)
+
+
+async def require_room_for(services: Services, person: str) -> None:
+    """Raise StorageFull when `person` has no room left for a recording."""
+    max_bytes = 0 if services.access.mode == "local" else services.settings.max_stored_bytes
+    await run_in_threadpool(services.personal.check_room, person, max_bytes)
 
 
 def _require_audio(request: Request) -> None:

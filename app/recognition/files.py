@@ -107,6 +107,7 @@ class Transcriber:
 
         A thread cannot be stopped: who is cancelled here leaves it to its end, after which it sweeps up behind itself.
         """
+        charge = self._account() if self._account else None
         left = threading.Event()
 
         def decode() -> Recording:
@@ -117,10 +118,13 @@ class Transcriber:
                     target.unlink(missing_ok=True)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, decode)
+            recording = await asyncio.get_running_loop().run_in_executor(self._threads, decode)
         except asyncio.CancelledError:
             left.set()
             raise
+        if charge:
+            charge(recording.seconds)
+        return recording
 
     async def hear(self, recording: Recording, options: Options) -> AsyncGenerator[FileProgress, None]:
         """Recognise a recording; who stops iterating (and closes the iterator) stops the work.

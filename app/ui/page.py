@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
+from gradio.routes import App
+from starlette.routing import Mount
 
+from app.services import Services
+from app.ui import files
+from app.ui.endpoints import Endpoints
+from app.ui.filter import Filter
 from app.ui.theme import build_theme
 
 if TYPE_CHECKING:
@@ -16,10 +22,13 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parents[2] / "assets"
 TITLE = "听说 Tingshuo"
+MAX_QUEUED = 100  # calls that wait for a thread of Gradio's
+NEVER = 10**12
+MAX_SESSIONS = 256  # of clients, whose last values Gradio keeps
 
 
-def build_page(settings: Settings) -> gr.Blocks:
-    """Return the page; the browser asks /api/config for what it needs to know of `settings`."""
+def build_page(endpoints: Endpoints) -> gr.Blocks:
+    """Return the page, which asks the HTTP API for all it shows, and the `endpoints` for Gradio's clients."""
     page = gr.Blocks(title=TITLE, fill_height=True, fill_width=True, analytics_enabled=False)
     with page:
         gr.HTML(
@@ -29,14 +38,21 @@ def build_page(settings: Settings) -> gr.Blocks:
             elem_id="tingshuo",
             max_height=None,
         )
+        endpoints.register()
+    page.queue(max_size=MAX_QUEUED)
+    page._queue.ANAYLTICS_CACHE_FREQUENCY = NEVER  # or it would make a table of all calls after each call
     return page
 
 
 def mount_page(app: FastAPI, settings: Settings) -> None:
     """Mount the page at / of `app`, behind every route that `app` already has."""
+    uploads = files.Uploads()
+    app.include_router(files.router(uploads))
+    page = build_page(Endpoints(Services.of(app), uploads))
+    page.state_session_capacity = MAX_SESSIONS
     gr.mount_gradio_app(
         app,
-        build_page(settings),
+        page,
         path="/",
         theme=build_theme(),
         head=_asset("html/head.html"),
@@ -44,8 +60,13 @@ def mount_page(app: FastAPI, settings: Settings) -> None:
         footer_links=[],
         run_history=False,  # would keep what people say in a second place
         ssr_mode=False,
-        max_file_size=settings.max_upload_bytes,
+        max_file_size=settings.max_file_bytes,
+        show_error=False,  # but those that are meant to be read
     )
+    mounted = app.routes[-1]
+    assert isinstance(mounted, Mount)
+    assert isinstance(mounted.app, App)
+    mounted.app = Filter(mounted.app)
 
 
 def _asset(name: str) -> str:

@@ -92,7 +92,7 @@ def test_the_page_does_not_hide_the_api(settings: Settings, serve: Serve) -> Non
     assert page.headers["content-type"].startswith("text/html")
     assert client.get("/api/nothing").json()["error"]["code"] == "not_found"
     assert client.get("/ready").json()["status"] == "ready"
-    closed = ("upload", "queue/join", "run/predict", "call/predict", "reload/x", "stream/x")
+    closed = ("run/predict", "reload/x", "stream/x", "component_server")
     assert {client.post(f"/gradio_api/{path}").status_code for path in closed} == {404}
     assert _statuses(client, ["/ui/css", "/app/storage/store.py", "/gradio_api/file=app.py"]) == [404, 404, 404]
 

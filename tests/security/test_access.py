@@ -274,6 +274,13 @@ def test_audio_beyond_the_limit_is_refused_before_it_is_sent(start: Start) -> No
     assert chat.write("你好")[-1]["role"] == "bot"
 
 
+def test_the_audio_of_files_counts_as_that_of_messages_does(start: Start) -> None:
+    client = start(users="", open=True, audio_seconds_per_hour=0.6)
+    sent = {"files": {"file": ("a.wav", wav(0.7))}, "data": {"model": "whisper-1"}}
+    assert client.post("/v1/audio/transcriptions", **sent).status_code == 200
+    assert client.post("/v1/audio/transcriptions", **sent).status_code == 429
+
+
 def test_only_so_many_streams_are_open_at_the_same_time(settings: Settings, serve: Serve) -> None:
     recognizer = GatedRecognizer()
     few = settings.model_copy(update={"open": True, "max_streams": 2})

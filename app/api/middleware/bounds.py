@@ -44,11 +44,13 @@ BOUNDS: tuple[tuple[re.Pattern[str], Most], ...] = tuple(
         (r"/(api/session|login)(/|$)", lambda _: Bound(MAX_LOGIN_BYTES)),
         (r"/api/conversations/[^/]+/messages/?$", lambda settings: Bound(settings.max_upload_bytes, FORM_BYTES)),
         (r"/api/hotwords/try/?$", lambda settings: Bound(settings.max_upload_bytes, MAX_HOTWORD_BYTES + FORM_BYTES)),
-        (r"/api/hotwords", lambda _: Bound(MAX_HOTWORD_BYTES)),
+        (r"/(api/hotwords|gradio_api/(queue/join|call/))", lambda _: Bound(MAX_HOTWORD_BYTES)),
         (
-            r"/(api/transcribe|v1/audio/transcriptions)/?$",
+            r"/(api/transcribe|v1/audio/transcriptions|gradio_api/upload)/?$",
             lambda settings: Bound(settings.max_file_bytes, MAX_FIELD_BYTES + FORM_BYTES),
         ),
+        # A recording in base64, and the message around it.
+        (r"/gradio_api/mcp/?$", lambda settings: Bound(settings.max_upload_bytes * 4 // 3, MAX_HOTWORD_BYTES)),
         (r"/api/lm/jobs/?$", lambda settings: Bound(settings.lm_max_corpus_bytes)),
         (r"/api/lm/(check-sets|try)/?$", lambda settings: Bound(settings.max_upload_bytes, 2 * FORM_BYTES)),
     )

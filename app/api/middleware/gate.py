@@ -21,7 +21,7 @@ from app.access.person import LOCAL, NOBODY, Person
 from app.access.proxies import Proxies
 from app.access.rights import NOTHING, action_of, data_at, require
 from app.api import errors
-from app.errors import AppError, HostUnknown, LoginRequired, NotFound
+from app.errors import AppError, HostUnknown, LoginRequired
 from app.services import Services
 from app.settings import Settings
 
@@ -35,9 +35,8 @@ _VISITOR_TOKEN = 43  # characters of a token that this server makes
 # Without a login: how the app is doing, the page to log in on and what it is made of, which is public anyway.
 _OPEN_PATHS = ("/health", "/ready", "/login", "/api/session", "/favicon.ico")
 _OPEN_FOLDERS = ("/ui/",)
-_API_FOLDERS = ("/api/", "/v1/", "/metrics")
-# Of Gradio the page needs nothing but what draws it: its uploads, queue and files would only be ways in.
-_GRADIO_CLOSED = ("/gradio_api/", "/login_check", "/queue/", "/upload", "/file", "/proxy=", "/run/", "/call/", "/mcp")
+# Which of Gradio's routes are there at all is decided by app.ui.filter.
+_API_FOLDERS = ("/api/", "/v1/", "/metrics", "/gradio_api/")
 
 
 class Gate:
@@ -59,7 +58,10 @@ class Gate:
         self._hosts = {host.lower() for host in (settings.host, *settings.allowed_hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on whoever may pass, with `scope["person"]` and the address and scheme of the client."""
+        """Pass on whoever may pass, with `scope["person"]` and the address and scheme of the client.
+
+        `scope["fresh_visitor"]` says that a visitor showed no cookie: the person is theirs from the next request on.
+        """
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -77,6 +79,7 @@ class Gate:
                 await RedirectResponse(_login_url(scope), 303)(scope, receive, send)
                 return
             scope["person"] = person
+            scope["fresh_visitor"] = bool(fresh)
             await self._app(scope, receive, self._with_cookie(scope, send, fresh) if fresh else send)
 
     async def _admit(
@@ -86,7 +89,7 @@ class Gate:
 
         What is counted while the request lasts is put into `held`. Raises AppError for who may not pass.
         """
-        self._check_path_and_host(scope)
+        self._check_host(scope)
         person, fresh = await self._identify(scope, through_proxy)
         if scope["type"] == "websocket" or scope["path"].startswith(_API_FOLDERS):
             limits = Services.of(scope["app"]).limits
@@ -112,11 +115,8 @@ class Gate:
         data = data_at(path) if is_socket or path.startswith(_API_FOLDERS) else None
         return data.needed(action_of("" if is_socket else scope["method"])) if data else NOTHING
 
-    def _check_path_and_host(self, scope: Scope) -> None:
-        path = scope["path"]
-        if path.startswith(_GRADIO_CLOSED):
-            raise NotFound("Nothing is here.")
-        if self._mode != "local" or path in _OPEN_PATHS:
+    def _check_host(self, scope: Scope) -> None:
+        if self._mode != "local" or scope["path"] in _OPEN_PATHS:
             return
         # A page of another site may have its own name lead to this machine, and would then count as ours.
         host = (urlsplit("//" + Headers(scope=scope).get("host", "")).hostname or "").lower()

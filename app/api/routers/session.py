@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
@@ -66,6 +67,20 @@ async def log_in(login: Login, request: Request, access: AccessDependency, setti
     seconds = int(access.sessions.lifetime.total_seconds())
     set_cookie(response, SESSION_COOKIE, token, seconds, request.scope, settings)
     return response
+
+
+@router.post("/login", include_in_schema=False)
+async def log_in_by_form(
+    request: Request,
+    access: AccessDependency,
+    settings: SettingsDependency,
+    username: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+) -> Response:
+    """Log in as clients of Gradio do when they are given a name and a password."""
+    answer = await log_in(Login(name=username[:128], password=password[:1024]), request, access, settings)
+    answer.status_code = 200
+    return answer
 
 
 @router.delete("/api/session", status_code=204)
