@@ -1,8 +1,9 @@
-"""The entry point: `python app.py`, on one's own machine and in a Hugging Face Space."""
+"""The entry point: `python app.py` on one's own machine and in a Hugging Face Space, `gradio app.py` to work on it."""
 
 from __future__ import annotations
 
 import gc
+import os
 
 import structlog
 import uvicorn
@@ -10,18 +11,19 @@ from pydantic import ValidationError
 
 from app.access.authentication import require_safe_start
 from app.errors import AppError
-from app.factory import build
 from app.monitoring.logs import configure_logging
 from app.serving import server_options
-from app.settings import Settings
+from app.ui.demo import open_demo
+
+try:
+    demo = open_demo()
+except ValidationError as error:
+    raise SystemExit(f"A setting is wrong: {error}") from None
 
 
 def main() -> None:
     """Serve the app until a signal ends it."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        raise SystemExit(f"A setting is wrong: {error}") from None
+    settings = demo.settings
     configure_logging(settings)
     try:
         require_safe_start(settings)
@@ -29,10 +31,21 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host
     structlog.get_logger("tingshuo").info("starting", address=f"http://{host}:{settings.port}")
-    app = build(settings)
+    if watched := os.environ.get("GRADIO_WATCH_DIRS"):  # as `gradio app.py` sets it
+        # Gradio would put a new page over services that run the old code: the whole app is started anew instead.
+        uvicorn.run(
+            "app.ui.demo:reloaded",
+            factory=True,
+            reload=True,
+            reload_dirs=watched.split(","),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+        )
+        return
     # What is there now stays: to go through it in each collection would hold the event loop for tenths of a second.
     gc.freeze()
-    uvicorn.run(app, host=settings.host, port=settings.port, **server_options(settings))
+    uvicorn.run(demo.served, host=settings.host, port=settings.port, **server_options(settings))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""The chat page."""
+"""The page, the endpoints for its clients, the tools of MCP. Requests enter by the filter."""
 
-from app.ui.page import build_page, mount_page
+from app.ui.page import mount_page
 
-__all__ = ["build_page", "mount_page"]
+__all__ = ["mount_page"]

@@ -10,7 +10,7 @@ text, which is why this module has no `from __future__ import annotations`.
 import inspect
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -23,6 +23,7 @@ from gradio.utils import get_function_description
 from starlette.concurrency import run_in_threadpool
 
 from app.api.routers.chat import ChatMessage
+from app.api.routers.conversations import MOST_LISTED, ListedConversation
 from app.api.routers.hotwords import shown
 from app.api.routers.transcriptions import HeardSegment
 from app.api.uploads import require_room_for
@@ -122,7 +123,7 @@ class Endpoints:
     def __init__(self, services: Services, uploads: Uploads) -> None:
         """Serve `services`, as the HTTP API does; files come from `uploads`."""
         self._services = services
-        self._uploads = uploads
+        self.uploads = uploads
 
     async def transcribe(
         self,
@@ -143,7 +144,7 @@ class Endpoints:
             channels: mix, or split for a call whose two ends are kept apart.
         """
         caller = Caller.of(request)
-        with caller.allowed("transcribe", self._services.limits):
+        with self.allowed(caller, "transcribe"):
             return await self.transcribed(caller, self._file(caller, audio).file, hotwords, punctuation, itn, channels)
 
     async def chat(
@@ -163,7 +164,7 @@ class Endpoints:
             domain: which bot a new conversation is with; empty for the default.
         """
         caller = Caller.of(request)
-        with caller.allowed("chat", self._services.limits):
+        with self.allowed(caller, "chat"):
             return await self.talked(caller, text, self._file(caller, audio) if audio else None, conversation, domain)
 
     async def hotwords_get(
@@ -177,7 +178,7 @@ class Endpoints:
             list: its id; `global` is the list that always holds.
         """
         caller = Caller.of(request)
-        with caller.allowed("hotwords", self._services.limits):
+        with self.allowed(caller, "hotwords"):
             return await run_in_threadpool(self._words, caller, list, None, "")
 
     async def hotwords_set(
@@ -195,10 +196,29 @@ class Endpoints:
             version: the version that was read, so that no change made meanwhile is lost; empty to overwrite.
         """
         caller = Caller.of(request)
-        with caller.allowed("hotwords", self._services.limits):
+        with self.allowed(caller, "hotwords"):
             return await run_in_threadpool(self._words, caller, list, text, version)
 
     async def conversations(
+        self,
+        search: str = "",
+        limit: int = 50,
+        request: gr.Request = None,  # type: ignore[assignment] # Gradio gives it
+    ) -> list[dict[str, Any]]:
+        """List your conversations, those that are pinned first, then the newest: id, title, domain, last message.
+
+        Args:
+            search: words that must stand in a message or in the title; empty for all.
+            limit: how many conversations, 1 to 100.
+        """
+        caller = Caller.of(request)
+        with self.allowed(caller, "chat"):
+            _require_within(limit, MOST_LISTED)
+            history = self._services.history
+            found = await run_in_threadpool(history.list, caller.person.id, query=search[:100], limit=limit)
+            return [ListedConversation.model_validate(one).model_dump(mode="json") for one in found]
+
+    async def messages(
         self,
         conversation: str,
         limit: int = 100,
@@ -211,12 +231,15 @@ class Endpoints:
             limit: how many messages, 1 to 500.
         """
         caller = Caller.of(request)
-        with caller.allowed("chat", self._services.limits):
-            if not 1 <= limit <= store.MAX_LISTED:
-                raise FieldInvalid("limit is out of range.", field="limit", allowed=f"1–{store.MAX_LISTED}")
+        with self.allowed(caller, "chat"):
+            _require_within(limit, store.MAX_LISTED)
             kept = self._services.conversations.store
             found = await run_in_threadpool(kept.messages, caller.person.id, conversation, limit)
             return [ChatMessage.of(message, caller.language).model_dump(mode="json") for message in found]
+
+    def allowed(self, caller: Caller, scope: str) -> AbstractContextManager[None]:
+        """Do what needs `scope` for `caller`, within the limits of the app."""
+        return caller.allowed(scope, self._services.limits)
 
     async def transcribed(
         self, caller: Caller, file: Path, hotwords: str, punctuation: bool, itn: bool, channels: str
@@ -264,16 +287,23 @@ class Endpoints:
             return _talk(conversation_id, greeting, caller.language)
         if upload:
             with upload.file.open("rb") as recording:
-                updates = await conversation.hear(recording)
+                updates = await conversation.send_recording(recording)
         else:
-            updates = await conversation.read(text)
+            updates = await conversation.send_text(text)
         return _talk(conversation_id, await _last(updates), caller.language)
 
     def register(self) -> None:
         """Offer the endpoints in the gr.Blocks that is being built, with what is known of each parameter."""
         blocks = Context.root_block
         assert blocks is not None
-        for call in (self.transcribe, self.chat, self.hotwords_get, self.hotwords_set, self.conversations):
+        for call in (
+            self.transcribe,
+            self.chat,
+            self.conversations,
+            self.messages,
+            self.hotwords_get,
+            self.hotwords_set,
+        ):
             api(call, concurrency_limit=None)  # the services have bounds of their own
             _, descriptions, _ = get_function_description(call)
             names = [name for name in inspect.signature(call).parameters if name != "request"]
@@ -286,7 +316,7 @@ class Endpoints:
 
     def _file(self, caller: Caller, value: object) -> Upload:
         path = value.get("path") if isinstance(value, dict) else value
-        return self._uploads.find(caller.person.id, path if isinstance(path, str) else "")
+        return self.uploads.find(caller.person.id, path if isinstance(path, str) else "")
 
     def _words(self, caller: Caller, list_id: str, text: str | None, version: str) -> Words:
         lists = self._services.conversations.hotword_lists
@@ -298,6 +328,11 @@ class Endpoints:
         problems = [f"{one.line}:{one.column} {one.message}" for one in told.problems]
         return {"list": told.id, "text": told.text, "words": len(told.words), "problems": problems,
                 "version": told.version}  # fmt: skip
+
+
+def _require_within(limit: int, most: int) -> None:
+    if not 1 <= limit <= most:
+        raise FieldInvalid("limit is out of range.", field="limit", allowed=f"1–{most}")
 
 
 async def _last(updates: AsyncIterator[tables.Message]) -> list[tables.Message]:

@@ -54,7 +54,14 @@ OPEN: dict[str, frozenset[str]] = {
     "/gradio_api/call/{api_name}": frozenset({"POST"}),
     "/gradio_api/call/{api_name}/{event_id}": frozenset({"GET"}),
     "/gradio_api/cancel": frozenset({"POST"}),
+    "/gradio_api/mcp": frozenset({"POST"}),
 }
+# What clients may ask of the MCP server. To read a resource or a prompt, Gradio would call this server at whatever host
+# the client says that it is.
+MCP_METHODS = frozenset({
+    "initialize", "notifications/initialized", "notifications/cancelled", "ping", "tools/list", "tools/call",
+    "resources/list", "resources/templates/list", "prompts/list",
+})  # fmt: skip
 _FIELDS = frozenset({"data", "fn_index", "session_hash", "event_id", "trigger_id", "event_data"})
 _SESSION = re.compile(r"[\w-]{1,64}")
 _PATTERNS = [
@@ -102,17 +109,20 @@ class Filter:
             scope["query_string"] = urlencode({"session_hash": session}).encode()
         elif route == "/gradio_api/call/{api_name}/{event_id}":
             self._require_own(scope, _path(scope).rpartition("/")[2])
+        elif route == "/gradio_api/mcp":
+            return await self._mcp_body(request)
         elif request.method == "POST":
             return await self._body(request, route)
         return request.receive
 
+    async def _mcp_body(self, request: Request) -> Receive:
+        body = _without_files(await _object(request), MAX_DEPTH)
+        if body.get("method") not in MCP_METHODS:
+            raise RequestInvalid("There is no such method here.", field="method")
+        return _replayed(json.dumps(body).encode(), request.receive)
+
     async def _body(self, request: Request, route: str) -> Receive:
-        try:
-            body = json.loads(await request.body())
-        except (ValueError, RecursionError) as error:
-            raise RequestInvalid("The body must be a JSON object.", field="body") from error
-        if not isinstance(body, dict):
-            raise RequestInvalid("The body must be a JSON object.", field="body")
+        body = await _object(request)
         given = body.get("session_hash")
         if given is None and route.startswith("/gradio_api/call/"):
             given = secrets.token_urlsafe(16)
@@ -156,10 +166,22 @@ def open_route(method: str, path: str) -> str | None:
     return next((route for pattern, methods, route in _PATTERNS if method in methods and pattern.fullmatch(path)), None)
 
 
+async def _object(request: Request) -> dict[str, Any]:
+    """Return the JSON object that a request brings; raises RequestInvalid, and what reading the body raises."""
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError) as error:
+        raise RequestInvalid("The body must be a JSON object.", field="body") from error
+    if not isinstance(body, dict):
+        raise RequestInvalid("The body must be a JSON object.", field="body")
+    return body
+
+
 def _path(scope: Scope) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
-    return path.removeprefix(root) if root else path
+    path = path.removeprefix(root) if root else path
+    return path if path == "/" else path.removesuffix("/")
 
 
 def _without_files(value: Any, depth: int) -> Any:

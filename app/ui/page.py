@@ -10,7 +10,7 @@ from gradio.routes import App
 from starlette.routing import Mount
 
 from app.services import Services
-from app.ui import files
+from app.ui import files, tools
 from app.ui.endpoints import Endpoints
 from app.ui.filter import Filter
 from app.ui.theme import build_theme
@@ -27,9 +27,9 @@ NEVER = 10**12
 MAX_SESSIONS = 256  # of clients, whose last values Gradio keeps
 
 
-def build_page(endpoints: Endpoints) -> gr.Blocks:
-    """Return the page, which asks the HTTP API for all it shows, and the `endpoints` for Gradio's clients."""
-    page = gr.Blocks(title=TITLE, fill_height=True, fill_width=True, analytics_enabled=False)
+def fill_page(page: gr.Blocks, endpoints: Endpoints) -> None:
+    """Put the chat, which asks the HTTP API for all it shows, into `page`, and the `endpoints` for Gradio's clients."""
+    page.title, page.fill_height, page.fill_width = TITLE, True, True
     with page:
         gr.HTML(
             html_template=_asset("html/chat.html"),
@@ -39,17 +39,18 @@ def build_page(endpoints: Endpoints) -> gr.Blocks:
             max_height=None,
         )
         endpoints.register()
+        tools.register(endpoints)
     page.queue(max_size=MAX_QUEUED)
     page._queue.ANAYLTICS_CACHE_FREQUENCY = NEVER  # or it would make a table of all calls after each call
-    return page
+    page.state_session_capacity = MAX_SESSIONS
 
 
-def mount_page(app: FastAPI, settings: Settings) -> None:
-    """Mount the page at / of `app`, behind every route that `app` already has."""
+def mount_page(app: FastAPI, settings: Settings, page: gr.Blocks | None = None) -> None:
+    """Mount the page at / of `app`, behind every route that `app` already has; `page` is empty until then."""
+    page = page or gr.Blocks(analytics_enabled=False)
     uploads = files.Uploads()
     app.include_router(files.router(uploads))
-    page = build_page(Endpoints(Services.of(app), uploads))
-    page.state_session_capacity = MAX_SESSIONS
+    fill_page(page, Endpoints(Services.of(app), uploads))
     gr.mount_gradio_app(
         app,
         page,
@@ -62,7 +63,9 @@ def mount_page(app: FastAPI, settings: Settings) -> None:
         ssr_mode=False,
         max_file_size=settings.max_file_bytes,
         show_error=False,  # but those that are meant to be read
+        mcp_server=True,
     )
+    tools.offer(page)
     mounted = app.routes[-1]
     assert isinstance(mounted, Mount)
     assert isinstance(mounted.app, App)

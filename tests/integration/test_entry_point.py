@@ -29,12 +29,16 @@ with TestClient(app.factory.build(Settings(open=True)), base_url="http://localho
 """
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
     """The app in its own process, on a free port, from an empty folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "TINGSHUO_PORT": str(port), "TINGSHUO_LOG_JSON": "true"}
     with (
         (tmp_path / "log").open("wb") as log,

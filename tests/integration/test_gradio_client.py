@@ -17,11 +17,18 @@ from asr import Recognizer
 from tests.integration.client import InstantRecognizer, Serve
 from tests.integration.conftest import start_server
 
-ENDPOINTS = {"/transcribe", "/chat", "/hotwords_get", "/hotwords_set", "/conversations"}
+ENDPOINTS = {"/transcribe", "/chat", "/hotwords_get", "/hotwords_set", "/conversations", "/messages"}
 
 
 def connect(client: httpx.Client, **options: object) -> Client:
-    return Client(str(client.base_url), verbose=False, analytics_enabled=False, download_files=False, **options)  # type: ignore[arg-type]
+    return Client(
+        str(client.base_url),
+        verbose=False,
+        analytics_enabled=False,
+        download_files=False,
+        httpx_kwargs={"timeout": 60},
+        **options,
+    )  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +77,11 @@ def test_one_talks_by_text_and_by_voice_in_one_conversation(client: Client, data
     answered = client.predict(audio=voice, conversation=asked["conversation"], api_name="/chat")
     assert "消化内科" in answered["transcript"]
     assert "消化内科" in answered["replies"][-1]["text"]
-    kept = client.predict(asked["conversation"], api_name="/conversations")
+    kept = client.predict(asked["conversation"], api_name="/messages")
     assert [message["role"] for message in kept][-4:] == ["user", "bot", "user", "bot"]
-    assert len(client.predict(asked["conversation"], limit=2, api_name="/conversations")) == 2
+    found = client.predict(search="消化内科", api_name="/conversations")
+    assert [one["id"] for one in found] == [asked["conversation"]]
+    assert len(client.predict(asked["conversation"], limit=2, api_name="/messages")) == 2
 
 
 def test_hotwords_are_read_and_written_and_no_change_is_lost(client: Client) -> None:

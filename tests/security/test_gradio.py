@@ -48,7 +48,7 @@ class Two:
 
     def gradio(self, name: str, folder: Path) -> Client:
         return Client(self.url, headers=self.headers[name], verbose=False, download_files=folder,
-                      analytics_enabled=False)  # fmt: skip
+                      analytics_enabled=False, httpx_kwargs={"timeout": 60})  # fmt: skip
 
     def join(self, name: str, data: list[Any], *, fn: str = "transcribe", session: str = "s") -> dict[str, Any]:
         """Call an endpoint as it stands in the protocol, and return the output of its last message."""
@@ -122,15 +122,17 @@ def test_two_users_of_gradio_client_never_see_each_other(two: Two, tmp_path: Pat
     talk = anna.predict(text=SECRET, api_name="/chat")
     anna.predict(text=SECRET, api_name="/hotwords_set")
     assert bert.predict(api_name="/hotwords_get")["text"] == ""
+    assert [one["id"] for one in anna.predict(search=SECRET, api_name="/conversations")] == [talk["conversation"]]
+    assert bert.predict(search=SECRET, api_name="/conversations") == []
     for call in (
-        lambda: bert.predict(talk["conversation"], api_name="/conversations"),
+        lambda: bert.predict(talk["conversation"], api_name="/messages"),
         lambda: bert.predict(text="你好", conversation=talk["conversation"], api_name="/chat"),
         lambda: bert.predict("global2", api_name="/hotwords_get"),
     ):
         with pytest.raises(Refused) as refused:
             call()
         assert SECRET not in str(refused.value)
-    assert len(anna.predict(talk["conversation"], api_name="/conversations")) >= 3
+    assert len(anna.predict(talk["conversation"], api_name="/messages")) >= 3
 
 
 def test_a_session_of_the_same_name_is_another_one_for_another_person(two: Two) -> None:
