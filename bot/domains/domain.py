@@ -49,6 +49,7 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "date_far": frozenset({"day", "days"}),
     "date_impossible": frozenset({"said"}),
     "date_vague": frozenset({"said"}),
+    "date_repeats": frozenset({"said"}),
     "half_day_over": frozenset({"value"}),
     "phone_length": frozenset({"count"}),
     "phone_prefix": frozenset({"number"}),

@@ -1,36 +1,19 @@
-"""Times of day as people say them: 下午三点半, 八点一刻, 差五分九点, 14:30, 晚上七点."""
+"""Times of day as people say them: 下午三点半, 八点一刻, 差五分九点, 14:30, 晚上七点, 8点pm, 半小时后."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 
-from bot.slots.mention import Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
-from bot.slots.numerals import whole_number
+from bot.slots.mention import How, Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
 from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
+from mandarin.clock import ClockTime, find_later, find_times
 
-_HOUR = r"(?:二十[一二三四]?|十[一二三四五六七八九]?|[零一二两三四五六七八九]|2[0-4]|1\d|\d)"
-_MINUTE = r"(?:[一二三四五]?十[一二三四五六七八九]?|零[一二三四五六七八九]|[一二三四五六七八九](?=分)|[0-5]?\d)"
-_NO_COUNT = r"(?![\d零一二三四五六七八九十个位人张])"  # 七点四个人 is seven o'clock
-_PERIODS = {
-    **dict.fromkeys(("凌晨", "半夜"), 0),
-    **dict.fromkeys(("早上", "早晨", "清早", "上午", "一早", "早"), 0),
-    "中午": 12,
-    **dict.fromkeys(("下午", "午后", "傍晚", "晚上", "夜里", "今晚", "明晚", "晚"), 12),
-}
-_PERIOD = "|".join(sorted(_PERIODS, key=len, reverse=True))
-_GRAMMAR = re.compile(
-    rf"""
-      (?P<period>{_PERIOD})?的?(?:差(?P<less>{_MINUTE}|一刻)分?钟?)?(?<![有\d零一二三四五六七八九十])
-      (?:(?P<hour>{_HOUR})(?:点钟?|时)(?:(?P<half>半)|(?P<quarters>[一三])刻|过?(?P<minute>{_MINUTE})分?{_NO_COUNT})?
-        | (?P<dhour>[01]?\d|2[0-3]):(?P<dminute>[0-5]\d)(?!\d))
-    """,
-    re.VERBOSE,
-)
 _NOON = 12
+_AFTERNOON = range(1, 7)  # hours that are of the afternoon when neither is said
+_OPEN = 0.75  # below SURE: from three to five is not yet a time
 
 
 class TimeReader:
@@ -42,21 +25,52 @@ class TimeReader:
         _lexicon()
 
     def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
-        """Return the times named; see SlotReader."""
-        found = [self._mention(heard, match, match.span(), None) for match in _GRAMMAR.finditer(heard.text)]
+        """Return the times named; see SlotReader.
+
+        `details["days_later"]` is "1" for a time of the night after the day that is named: 晚上十二点.
+        """
+        found = []
+        for time in find_times(heard.text):
+            sure = spelled_confidence(heard, time.start, time.end)
+            span = (time.start, time.end)
+            found.append(self._mention(heard, time, span, sure, float(time.end - time.start), "spelled"))
+        for later in find_later(heard.text):
+            if later.minutes:
+                moment = later.after(now)
+                span = (later.start, later.end)
+                value = f"{moment:%H:%M}"
+                gain = float(later.end - later.start)
+                found.append(self._said(heard, value, span, spelled_confidence(heard, *span), gain, "spelled", 0))
         if sounds is not None and asked:
             for near in _lexicon().find(sounds, min_score=0.7, most=20):
-                match = _GRAMMAR.fullmatch(near.word)
-                if match and believable(near, asked=True):
+                times = find_times(near.word)
+                if len(times) == 1 and times[0].end == len(near.word) and believable(near, asked=True):
                     span = (near.start, near.end)
-                    found.append(self._mention(heard, match, span, (sound_confidence(near), sound_gain(near))))
+                    found.append(
+                        self._mention(heard, times[0], span, sound_confidence(near), sound_gain(near), "sound")
+                    )
         return pick(found)
 
     def _mention(
-        self, heard: CleanText, match: re.Match[str], span: tuple[int, int], by_sound: tuple[float, float] | None
+        self, heard: CleanText, time: ClockTime, span: tuple[int, int], confidence: float, gain: float, how: How
     ) -> Mention:
-        value = _normalised(match)
-        confidence, gain = by_sound or (spelled_confidence(heard, *span), float(span[1] - span[0]))
+        value, later = time.text, time.days_later
+        if time.minutes is not None and time.bare and time.minutes // 60 % 24 in _AFTERNOON:
+            value = f"{time.minutes // 60 + _NOON:02d}:{time.minutes % 60:02d}"
+        if time.until is not None:
+            confidence = min(confidence, _OPEN)
+        return self._said(heard, value, span, confidence, gain, how, later)
+
+    def _said(
+        self,
+        heard: CleanText,
+        value: str,
+        span: tuple[int, int],
+        confidence: float,
+        gain: float,
+        how: How,
+        days_later: int,
+    ) -> Mention:
         said = heard.shown[slice(*span)]
         return Mention(
             slot=self._slot,
@@ -65,29 +79,11 @@ class TimeReader:
             start=span[0],
             end=span[1],
             confidence=confidence,
-            how="sound" if by_sound else "spelled",
+            how=how,
             gain=gain + 0.2,  # 下午三点 is a time rather than the 下午 in it
             problem="" if value else "time_impossible",
-            details={"said": said},
+            details={"said": said, "days_later": str(days_later)},
         )
-
-
-def _normalised(match: re.Match[str]) -> str:
-    """Return HH:MM, "" when there is no such time."""
-    hour = whole_number(match["hour"] or match["dhour"]) or 0
-    minute = (
-        int(match["dminute"] or 0) + (30 if match["half"] else 0) + 15 * (whole_number(match["quarters"] or "0") or 0)
-    )
-    minute += whole_number((match["minute"] or "").lstrip("零") or "0") or 0
-    period = match["period"]
-    if period is None:
-        hour += _NOON if match["hour"] and 1 <= hour <= 6 else 0
-    elif hour < _NOON and _PERIODS[period] == _NOON and not (period == "中午" and hour > 6):
-        hour += _NOON
-    if match["less"]:
-        minute -= 15 if match["less"] == "一刻" else whole_number(match["less"]) or 0
-    hour, minute = divmod(60 * hour + minute, 60)
-    return f"{hour % 24:02d}:{minute:02d}" if hour <= 24 else ""
 
 
 def _words() -> Iterator[str]:

@@ -63,13 +63,22 @@ class NumberReader:
         numerals = Numerals(text)
         read = find_numbers(text)
         numbers = {number.start: number for number in _whole(read)}
-        within = {place for number in read for place in range(number.start, number.end)}
+        whole = (number for number in read if number.kind is not Kind.DECIMAL)  # 七点四个人 is no decimal
+        within = {place for number in whole for place in range(number.start, number.end)}
         for place in range(len(text)):
-            found = numerals.cardinal(place) if text[place - 1 : place] not in NUMERALS else None
-            if place not in within and found is not None and text.startswith(self._all_units, found.end):
+            before = text[place - 1 : place]
+            found = numerals.cardinal(place) if before not in NUMERALS and before != "." else None
+            if place not in within and found is not None and self._is_counted(text, found.end):
                 kind = Kind.CARDINAL if found.exact else Kind.APPROXIMATE
                 numbers[place] = Number(place, found.end, kind, tuple(dict.fromkeys((found.low, found.high))))
         return [numbers[place] for place in sorted(numbers)]
+
+    def _is_counted(self, text: str, at: int) -> bool:
+        """Whether a unit stands at a place, or a character that sounds like one."""
+        if text.startswith(self._all_units, at):
+            return True
+        sound = readings(text[at])[:1] if at < len(text) else ()
+        return bool(sound) and any(readings(unit)[:1] == sound for unit in self._units if len(unit) == 1)
 
     def _counted(self, heard: CleanText, text: str, numbers: Sequence[Number], how: How = "spelled") -> list[Mention]:
         """Return the numbers that one of the slot's own units stands behind, or that hold it (俩)."""

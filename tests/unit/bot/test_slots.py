@@ -8,10 +8,10 @@ import pytest
 
 from bot import Utterance, load_domain
 from bot.slots import Choice, ChoiceReader, DateReader, Mention, PersonReader, PhoneReader, SlotReader
-from bot.slots.date import find_dates
 from bot.understanding.nlu import Nlu
 from bot.understanding.normalised import normalise
 from bot.understanding.sounds import sounds_of
+from mandarin.calendar import find_days
 
 SATURDAY = date(2026, 11, 21)
 WORDS = load_domain("clinic").words
@@ -60,7 +60,7 @@ def read(reader: SlotReader, text: str, *, spoken: bool = False, asked: bool = T
     ],
 )
 def test_a_day_is_read_against_the_clock(text: str, day: str) -> None:
-    assert [str(found.day) for found in find_dates(text, SATURDAY)] == [day]
+    assert [str(found.day) for found in find_days(text, SATURDAY)] == [day]
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_a_day_is_read_against_the_clock(text: str, day: str) -> None:
     ],
 )
 def test_a_day_that_cannot_be_one_says_why(text: str, problem: str) -> None:
-    assert [found.problem for found in find_dates(text, SATURDAY)] == [problem]
+    assert [mention.problem for mention in read(DateReader("date", None), text)] == [f"date_{problem}"]
 
 
 @pytest.mark.parametrize("text", ["13800138000", "138-0013-8000", "三号楼", "一个星期", "我有两个孩子", "消化内科"])
 def test_what_is_no_day_is_not_taken_for_one(text: str) -> None:
-    assert find_dates(text, SATURDAY) == []
+    assert find_days(text, SATURDAY) == []
 
 
 @pytest.mark.parametrize(
