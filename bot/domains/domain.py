@@ -59,6 +59,7 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "number_small": frozenset({"number", "least"}),
     "number_large": frozenset({"number", "most"}),
     "time_impossible": frozenset({"said"}),
+    "time_past": frozenset(),
     "text_long": frozenset({"count", "longest"}),
     "skipped": frozenset({"label"}),
     "taken_back": frozenset({"values"}),

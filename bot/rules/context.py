@@ -164,7 +164,11 @@ class TurnContext:
             if slot.type == "date" and day_problem(date.fromisoformat(value.value), self.today, None):
                 self.say("date_past", day=self.wording.value(name, value.value, self.today), said=value.said)
                 return frame.without(name)
-            if slot.day in frame.slots and frame.slots[slot.day].value == self.today.isoformat():
+            if (
+                slot.type != "time"
+                and slot.day in frame.slots
+                and frame.slots[slot.day].value == self.today.isoformat()
+            ):
                 open_values = [v.value for v in slot.values if v.ends and self.understanding.now.time() < v.ends]
                 if value.value not in open_values:
                     self.say("half_day_over", value=value.value)

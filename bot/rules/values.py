@@ -11,6 +11,7 @@ from bot.rules.decision import Decision
 from bot.rules.filling import Filling, fill
 from bot.rules.lists import entries_said, lacks, open_entry, values_of
 from bot.rules.records import choose_anew, told_by
+from bot.rules.times import settle_times
 from bot.slots import Mention
 from bot.state import Frame, Question, SlotValue
 from bot.turn import QuickReply
@@ -42,6 +43,7 @@ def take_values(turn: TurnContext) -> Decision | None:
         filling = _fill_list(turn, task, task.items, filling, asked)
     if filling.untouched:
         return None
+    filling, over = settle_times(turn, task, filling)
     turn.frame = _without_other_records(turn, filling)
     turn.understood()
     if filling.filled or filling.changed or filling.emptied:
@@ -50,6 +52,9 @@ def take_values(turn: TurnContext) -> Decision | None:
         denied = [turn.wording.filled(slot, frame.slots[slot], turn.today) for slot in filling.emptied]
         turn.say("taken_back", values="、".join(denied))
     turn.acknowledge(_without(_to_acknowledge(task, filling), telling))
+    if over:
+        turn.say("time_past")
+        return turn.ask(Question("slot", over))
     if filling.problem:
         return _about(turn, filling.problem)
     if filling.unsure:

@@ -35,9 +35,9 @@ class TimeReader:
             span = (time.start, time.end)
             found.append(self._mention(heard, time, span, sure, float(time.end - time.start), "spelled"))
         for later in find_later(heard.text):
-            if later.minutes:
+            if later.minutes:  # its length is the day's (DateReader), so that both slots get their value
                 moment = later.after(now)
-                span = (later.start, later.end)
+                span = (later.length_end, later.end) if later.end > later.length_end else (later.start, later.end)
                 value = f"{moment:%H:%M}"
                 gain = float(later.end - later.start)
                 found.append(self._said(heard, value, span, spelled_confidence(heard, *span), gain, "spelled", 0))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from functools import cache
 
 from bot.slots.mention import How, Mention, believable, pick, sound_confidence, sound_gain, spelled_confidence
 from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 from mandarin.calendar import Days, Recurrence, find_days, find_recurrences
+from mandarin.calendar.festivals import is_workday
 from mandarin.clock import find_later, find_times
 from mandarin.numbers.spoken import say_cardinal
 
@@ -46,6 +48,8 @@ class DateReader:
         return self._mention(heard, days, today, float(days.end - days.start), sure, "spelled")
 
     def _mention(self, heard: CleanText, found: Days, today: date, gain: float, confidence: float, how: How) -> Mention:
+        if found.any_day and found.last is not None and found.last >= today:
+            found = replace(found, first=first_workday(found, today), last=first_workday(found, today))
         problem = "impossible" if found.first is None else "vague" if found.day is None else ""
         problem = problem or (day_problem(found.day, today, self._within_days) if found.day else "")
         said = heard.shown[found.start : found.end]
@@ -98,8 +102,16 @@ def spoken_days(text: str, now: datetime) -> list[Days]:
     for later_on in find_later(text):
         if later_on.minutes:
             day = later_on.after(now).date()
-            found.append(Days(later_on.start, later_on.end, day, day))
+            found.append(Days(later_on.start, later_on.length_end, day, day))
     return found
+
+
+def first_workday(days: Days, today: date) -> date:
+    """Return the first day of an interval, from today on, on which people work; its last day when there is none."""
+    day, last = max(days.first or today, today), days.last or today
+    while day < last and not is_workday(day):
+        day += timedelta(days=1)
+    return day
 
 
 def day_problem(day: date, today: date, within_days: int | None) -> str:

@@ -65,6 +65,7 @@ _YEARS = {"今年": 0, "明年": 1, "后年": 2, "去年": -1, "前年": -2, "�
 _OF_MONTH = {"月底": (-6, -1), "月末": (-6, -1), "月初": (1, 5), "上旬": (1, 10), "中旬": (11, 20), "下旬": (21, -1)}
 _NUMBERED_THINGS = frozenset("楼门线诊院窗病房床桌机馆厅台车店位码")
 _COUNTED_TIMES = frozenset(("个", "天", "月", "年", "点", "时"))
+_COUNTED_BY_NUMBER = frozenset("点个月号班路床房楼栋室级组")
 _ANY_DAY = ("随便哪天", "哪天都行", "任何一天", "哪天", "里")
 _LUNAR = ("农历", "阴历", "旧历")
 _LUNAR_MONTHS = {**{c: i for i, c in enumerate("正二三四五六七八九十冬腊", 1)}, "十一": 11, "十二": 12}
@@ -79,6 +80,7 @@ class Days:
     """Days named at the characters `start` to `end` (exclusive): `first` to `last`, which are the same for one day.
 
     Both are None where the calendar has no such day. `lunar`: told by the lunar calendar.
+    `any_day`: each of them is as good (下周随便哪天).
     """
 
     start: int
@@ -86,6 +88,7 @@ class Days:
     first: date | None
     last: date | None
     lunar: bool = False
+    any_day: bool = False
 
     @property
     def day(self) -> date | None:
@@ -106,6 +109,7 @@ class DayPhrase:
     reckon: Callable[[date], Interval]
     parts: tuple[Part, ...] = ()
     lunar: bool = False
+    any_day: bool = False
 
     def on(self, today: date) -> Days:
         """Return the days that are meant when it is said on the day `today`."""
@@ -113,7 +117,7 @@ class DayPhrase:
             first, last = self.reckon(today)
         except (ValueError, OverflowError):
             return Days(self.start, self.end, None, None, self.lunar)
-        return Days(self.start, self.end, first, last, self.lunar)
+        return Days(self.start, self.end, first, last, self.lunar, self.any_day)
 
 
 def find_days(text: str, today: date) -> list[Days]:
@@ -154,6 +158,12 @@ class DayWords:
                 yield from self._numbered(place)
         if character in "上下这本周星礼":
             yield from self._of_week_or_month(place)
+        if (
+            character == "月"
+            and not inside
+            and self._text[place - 1 : place] not in ("个", "本", "下", "上", "这", "每")
+        ):
+            yield from self._part_of_this_month(place)
         if character in "今明后去前本当" and self._text[place : place + 2] in _YEARS:
             yield from self._of_year(place)
 
@@ -301,7 +311,8 @@ class DayWords:
             any_day = next(
                 (w for w in ("随便哪天", "哪天都行", "任何一天", "哪天", "里") if self._text.startswith(w, at)), ""
             )
-            yield DayPhrase(start, at + len(any_day), lambda today: whole_week(shift, today))
+            chosen = any_day not in ("", "里", "哪天")
+            yield DayPhrase(start, at + len(any_day), lambda today: whole_week(shift, today), any_day=chosen)
 
     def _is_counted(self, at: int) -> bool:
         """Whether a numeral behind 周 counts weeks or belongs to a larger number."""
@@ -336,13 +347,19 @@ class DayWords:
             yield DayPhrase(start, day_at + 2, lambda today: one(same_day(today, shift)))
         yield DayPhrase(start, at, lambda today: part_of(month_later(today, shift), 1, -1))
 
+    def _part_of_this_month(self, place: int) -> Iterator[DayPhrase]:
+        """Read 月底, 月初."""
+        for part, (first, last) in _OF_MONTH.items():
+            if part[0] == "月" and self._text.startswith(part, place):
+                yield DayPhrase(place, place + 2, lambda today, a=first, z=last: part_of(month_later(today, 0), a, z))  # type: ignore[misc]
+
     def _festival_names(self, at: int, *, signed: bool) -> Iterator[tuple[str, int]]:
         for length in range(_LONGEST_FESTIVAL, 1, -1):
             name = self._text[at : at + length]
             if len(name) == length and name in festivals.names():
                 end = at + length
                 sign = signed or self._text.startswith(_FESTIVAL_ENDS, end) or not festivals.needs_a_sign(name)
-                if sign and self._text[end : end + 1] not in NUMERALS | {"点", "个", "月", "号"}:
+                if sign and self._text[end : end + 1] not in NUMERALS | _COUNTED_BY_NUMBER:
                     yield name, end
                 return
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -26,13 +26,22 @@ _HALF_A_MONTH = 15  # days
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time at the characters `start` to `end` (exclusive): so many months, days and minutes together."""
+    """A length of time at the characters `start` to `end` (exclusive): so many months, days and minutes together.
+
+    `behind`: how many of its characters are the 后 behind it.
+    """
 
     start: int
     end: int
     months: int = 0
     days: int = 0
     minutes: Decimal = Decimal(0)
+    behind: int = 0
+
+    @property
+    def length_end(self) -> int:
+        """Where the length of time itself ends, before 后."""
+        return self.end - self.behind
 
     def after(self, moment: datetime) -> datetime:
         """Return the moment that comes this much later; the last day of a month stands for days it does not have."""
@@ -93,7 +102,7 @@ def later_at(numerals: Numerals, place: int) -> Duration | None:
         after = ""
         if not before:
             return None
-    return Duration(place, duration.end + len(after), duration.months, duration.days, duration.minutes)
+    return replace(duration, start=place, end=duration.end + len(after), behind=len(after))
 
 
 def _quantity(numerals: Numerals, place: int) -> Duration | None:
