@@ -15,12 +15,12 @@ What is said without a day of its own (下周, 周末, 这几天) is an interval
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time
 
 from mandarin.calendar import festivals
+from mandarin.calendar.phrases import DayPhrase, Days
 from mandarin.calendar.reckoning import (
-    Interval,
     after,
     around,
     before,
@@ -66,6 +66,7 @@ _OF_MONTH = {"月底": (-6, -1), "月末": (-6, -1), "月初": (1, 5), "上旬":
 _NUMBERED_THINGS = frozenset("楼门线诊院窗病房床桌机馆厅台车店位码")
 _COUNTED_TIMES = frozenset(("个", "天", "月", "年", "点", "时"))
 _COUNTED_BY_NUMBER = frozenset("点个月号班路床房楼栋室级组")
+_BEFORE_MONTH = ("个", "本", "下", "上", "这", "每")
 _ANY_DAY = ("随便哪天", "哪天都行", "任何一天", "哪天", "里")
 _LUNAR = ("农历", "阴历", "旧历")
 _LUNAR_MONTHS = {**{c: i for i, c in enumerate("正二三四五六七八九十冬腊", 1)}, "十一": 11, "十二": 12}
@@ -73,51 +74,6 @@ _FIRST_OF_WORDS = frozenset(word[0] for word in _WORDS)
 _FIRST_OF_LUNAR = frozenset(["农", "阴", "旧", "大", "初", *(month[0] for month in _LUNAR_MONTHS)])
 _FESTIVAL_ENDS = ("那天", "当天", "当日", "节", "期间", "假期", "黄金周", "长假", "小长假", "放假", "前后", "前", "后")
 _LONGEST_FESTIVAL = 6
-
-
-@dataclass(frozen=True)
-class Days:
-    """Days named at the characters `start` to `end` (exclusive): `first` to `last`, which are the same for one day.
-
-    Both are None where the calendar has no such day. `lunar`: told by the lunar calendar.
-    `any_day`: each of them is as good (下周随便哪天).
-    """
-
-    start: int
-    end: int
-    first: date | None
-    last: date | None
-    lunar: bool = False
-    any_day: bool = False
-
-    @property
-    def day(self) -> date | None:
-        """The day, None for an interval and for what the calendar does not have."""
-        return self.first if self.first == self.last else None
-
-
-@dataclass(frozen=True)
-class DayPhrase:
-    """Words for a day, before it is known what day it is today.
-
-    `reckon` gives the days on a given day and raises ValueError for what the calendar does not have. `parts`: what is
-    written in digits.
-    """
-
-    start: int
-    end: int
-    reckon: Callable[[date], Interval]
-    parts: tuple[Part, ...] = ()
-    lunar: bool = False
-    any_day: bool = False
-
-    def on(self, today: date) -> Days:
-        """Return the days that are meant when it is said on the day `today`."""
-        try:
-            first, last = self.reckon(today)
-        except (ValueError, OverflowError):
-            return Days(self.start, self.end, None, None, self.lunar)
-        return Days(self.start, self.end, first, last, self.lunar, self.any_day)
 
 
 def find_days(text: str, today: date) -> list[Days]:
