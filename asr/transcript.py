@@ -237,7 +237,7 @@ def spoken_words(tokens: Sequence[Token]) -> tuple[Word, ...]:
     words = []
     first = 0
     for last, token in enumerate(tokens, 1):
-        if not token.text.endswith("@@") or last == len(tokens):
+        if not token.text.endswith("@@") or last == len(tokens) or not tokens[last].text.isascii():
             text = join_texts(token.text for token in tokens[first:last])
             words.append(Word(text, tokens[first].start, token.end, first, last))
             first = last

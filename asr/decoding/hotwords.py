@@ -289,8 +289,8 @@ def spell(word: str, index: Mapping[str, int]) -> tuple[int, ...] | None:
 
     Args:
         word: Chinese characters are units of their own; a Latin word is one unit, or pieces that end in "@@" up to
-            the last one (FunASR's English units), the longest first.
-        index: unit to its place in the vocabulary.
+            the last one (FunASR's English units), the longest first. A letter that ends a word may have the mark too.
+        index: unit, in small letters, to its place in the vocabulary.
 
     Returns:
         The units, or None when the vocabulary cannot write the word.
@@ -305,7 +305,8 @@ def spell(word: str, index: Mapping[str, int]) -> tuple[int, ...] | None:
         if rest[:size] in index:
             unit = rest[:size]
         else:
-            size = next((n for n in range(latin - 1, 0, -1) if f"{rest[:n]}@@" in index), 0)
+            longest = max(latin - 1, min(latin, 1))
+            size = next((n for n in range(longest, 0, -1) if f"{rest[:n]}@@" in index), 0)
             unit = f"{rest[:size]}@@"
         if not size or unit in NOT_TEXT or unit == UNKNOWN:
             return None

@@ -76,7 +76,7 @@ class SoundTable:
 
     def __init__(self, units: Sequence[str]) -> None:
         """Read every unit; those that are no Chinese characters have no syllable."""
-        self.unit_index = {unit: index for index, unit in enumerate(units)}
+        self.unit_index = {unit.lower(): index for index, unit in enumerate(units)}
         # Syllables of one class stand side by side, so that either sum is one over neighbours.
         known = sorted({syllable for unit in units for syllable in readings(unit)}, key=lambda s: (near_class(s), s))
         self.syllable_index = {syllable: index for index, syllable in enumerate(known)}

@@ -43,8 +43,9 @@ class LanguageSettings:
 
     `weight` multiplies its score; `sound` is the part that a syllable has in its characters' scores. `width` texts are
     followed at each position, with its `depth` best candidates but for those that are `margin` nats below the best;
-    words have at most `longest` characters. Weight and sound were chosen on sentences in none of the sets that the
-    model card reports.
+    words have at most `longest` characters. `latin` is the log-probability of a Latin letter or English word, of which
+    the language model knows none. Weight and sound were chosen on sentences in none of the sets that the model card
+    reports.
     """
 
     weight: float = 0.7
@@ -53,6 +54,7 @@ class LanguageSettings:
     depth: int = 16
     margin: float = 7.0
     longest: int = 6
+    latin: float = -7.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class _Arcs:
     scores: Floats
     ends: Ids
     choices: list[tuple[int, ...]]
+    latin: npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -124,7 +127,7 @@ class WordRescorer:
 
     def _arcs(self, ranked: Sequence[Candidates], costs: Sequence[Sequence[float]], start: int) -> _Arcs:
         """Spell all words from `start` on."""
-        words, scores, ends, choices = [], [], [], []
+        words, scores, ends, choices, latin = [], [], [], [], []
         growing: list[tuple[str, float, tuple[int, ...]]] = [("", 0.0, ())]
         for position in range(start, len(ranked)):
             grown = []
@@ -137,13 +140,14 @@ class WordRescorer:
                     # A single character is always a way on, known to the language model or not.
                     if (index is not None and index >= 0) or position == start:
                         words.append(-1 if index is None else index)
+                        latin.append(index is None and longer.isascii())
                         scores.append(score + cost)
                         ends.append(position + 1)
                         choices.append((*chosen, choice))
             if not grown:
                 break
             growing = grown
-        return _Arcs(np.array(words, np.int64), np.array(scores), np.array(ends, np.int64), choices)
+        return _Arcs(np.array(words, np.int64), np.array(scores), np.array(ends, np.int64), choices, np.array(latin))
 
     def _shares(self, arcs: Sequence[_Arcs], most: int) -> Floats:
         """Return (N, most): the share of all paths that take each candidate (forward-backward over the lattice)."""
@@ -179,6 +183,7 @@ class WordRescorer:
                 forward.append(scores)
                 edges.append(into)
             language, after = self._model.advance(states[:, None], here.words[None, :])
+            language = np.where(here.latin, self._settings.latin, language)
             scores = here.scores[None, :] + self._settings.weight * language
             for end in np.unique(here.ends).tolist():
                 chosen = np.flatnonzero(here.ends == end)

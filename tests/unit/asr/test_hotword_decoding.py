@@ -241,6 +241,12 @@ def test_latin_words_are_written_in_the_models_pieces() -> None:
     assert spell("<unk>", index) is None
 
 
+def test_letters_with_the_mark_of_a_piece_spell_what_is_spoken_letter_by_letter() -> None:
+    index = {"b@@": 0, "超": 1, "c@@": 2, "t@@": 3}
+    assert spell("B超", index) == (0, 1)
+    assert spell("CT", index) == (2, 3)
+
+
 def test_threads_share_a_decoder() -> None:
     decoder = HotwordDecoder(UNITS, HotwordSettings())
     lists = [parse_strictly(text) for text in ("进境", "寻京", "杭狼")] * 20

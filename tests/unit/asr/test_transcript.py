@@ -98,6 +98,12 @@ def test_the_pieces_of_a_latin_word_are_one_word() -> None:
     assert segment.text == segment.spoken == "用wifi hot spot"
 
 
+def test_letters_that_chinese_follows_are_a_word_of_their_own() -> None:
+    segment = Segment(0.0, 1.0, tokens_of("去", "C@@", "T@@", "室", "B@@", "超"))
+    assert [word.text for word in segment.words] == ["去", "CT", "室", "B", "超"]
+    assert segment.text == segment.spoken == "去CT室B超"
+
+
 @pytest.mark.parametrize("ranges", [[(0, 1)], [(0, 1), (1, 3), (2, 3)], [(0, 1), (2, 3)], [(0, 0), (0, 3)], [(0, 4)]])
 def test_words_that_do_not_stand_for_every_token_once_are_refused(ranges: list[tuple[int, int]]) -> None:
     words = tuple(Word("字", 0.0, 1.0, first, last) for first, last in ranges)

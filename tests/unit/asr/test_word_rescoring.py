@@ -16,7 +16,7 @@ from asr.decoding.words import LanguageSettings
 from asr.hotwords.list import parse_strictly
 from asr.lm import NgramModel, read_arpa
 
-UNITS = ("<blank>", "设", "涉", "定", "度", "多", "x")
+UNITS = ("<blank>", "设", "涉", "定", "度", "多", "龘")
 ALL = LanguageSettings(weight=0.7, sound=0.0, width=1000, margin=1e9)
 
 
@@ -98,9 +98,20 @@ def test_characters_that_sound_the_same_are_all_looked_at(model: NgramModel) -> 
 
 
 def test_units_that_the_language_model_cannot_spell_stay(model: NgramModel) -> None:
-    posteriors = heard({"x": 0.99}, {"x": 0.99})
+    posteriors = heard({"龘": 0.99}, {"龘": 0.99})
     told, _ = HotwordDecoder(UNITS, language=WordRescorer(model, UNITS)).decode(posteriors)
-    assert [token.text for token in told] == ["x", "x"]
+    assert [token.text for token in told] == ["龘", "龘"]
+
+
+def test_a_latin_letter_is_no_unlikely_word(model: NgramModel) -> None:
+    units = (*UNITS, "T@@")
+    log_probs = np.full((1, len(units)), -20.0, np.float32)
+    log_probs[0, [1, -1]] = np.log([0.4, 0.6])
+    posteriors = Posteriors(log_probs, np.zeros((1, 2), np.float32))
+    unlikely = WordRescorer(model, units, LanguageSettings(latin=-30.0)).rescore(posteriors)
+    usual = WordRescorer(model, units, LanguageSettings(latin=-4.0)).rescore(posteriors)
+    assert units[int(unlikely.log_probs[0].argmax())] == "设"
+    assert units[int(usual.log_probs[0].argmax())] == "T@@"
 
 
 def test_positions_without_text_are_left_alone(model: NgramModel) -> None:
