@@ -14,13 +14,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from asr.training import whisper
-from asr.training.datasets.batches import CachedSpeech, HeldOutSet, LiveHeldOut, LiveSpeech
+from asr.training.datasets.batches import CachedSpeech, HeldOutSet, LiveHeldOut, LiveSpeech, drawn
 from asr.training.datasets.corpus import Clip, is_han, read_manifest
 from asr.training.datasets.features import FeatureSet, extract
 from asr.training.datasets.items import Item, clean_items, training_items
+from asr.training.datasets.mixed import write_mixed
 from asr.training.datasets.speak import speak
 from asr.training.datasets.text import TextSet, Vocabulary, clauses, read_sentences
 from asr.training.errors import ConfigInvalid
@@ -28,7 +30,7 @@ from asr.training.export.publish import ExportConfig, publish, stage_embedded, v
 from asr.training.language import make_language_model
 from asr.training.losses import LossConfig
 from asr.training.model import EmbeddedParaformer, ModelConfig
-from asr.training.starting import Start, read_start
+from asr.training.starting import Start, read_start, regrown
 from asr.training.trainer import TrainConfig, Trainer
 from asr.training.whisper import WhisperEncoder
 
@@ -39,14 +41,23 @@ log = logging.getLogger(__name__)
 class Recipe:
     """What the YAML file of a training run says; paths are relative to the data folder, or to where it runs."""
 
-    speech: list[str]
-    """Manifests of the speech to learn from; archives (.tar) beside them are unpacked."""
+    speech: dict[str, float]
+    """Manifests of the speech to learn from; archives (.tar) beside them are unpacked. Each of its clips is
+    heard so many times in an epoch of live training, on average, or is so likely to be in a cached copy of the corpus.
+    A list in the YAML file is all of them once."""
     held_out: dict[str, str]
     """Manifests to measure on after every epoch, by name."""
     text: dict[str, int] = field(default_factory=dict)
     """Files of text to learn from, and how many times each counts; ``text.read_sentences`` tells their kinds."""
     init: str = ""
-    """A checkpoint.pt or an exported model folder to go on from; its vocabulary and sizes are kept."""
+    """A checkpoint.pt or an exported model folder to go on from, beside the work folder, too; its vocabulary and
+    sizes are kept."""
+    latin: bool = False
+    """Whether the vocabulary has Latin letters and English words too (latin.yaml)."""
+    mixed: int = 0
+    """So many Mandarin sentences with Latin in them are made up and synthesised first."""
+    noise: str = ""
+    """Folder of recordings in which nobody speaks, to mix in and to learn silence from."""
     spoken: list[str] = field(default_factory=list)
     """Manifests of sentences that are synthesised first, with ``voice`` and ``speed``."""
     copies: int = 5
@@ -65,6 +76,8 @@ class Recipe:
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Recipe:
         """Take what a YAML file says; raises TypeError when a key, in a section too, is not known."""
+        if isinstance(settings.get("speech"), list):
+            settings = settings | {"speech": dict.fromkeys(settings["speech"], 1.0)}
         recipe = cls(**settings)
         recipe.train_config()
         recipe.export_config()
@@ -90,12 +103,15 @@ class Workshop:
         self.features = work / "features"
         self.features.mkdir(parents=True, exist_ok=True)
         self.training = recipe.train_config()
-        self.live = self.training.live or self.training.encoder_layers > 0
 
     @cached_property
     def start(self) -> Start | None:
         """What ``init`` names; raises InitInvalid."""
-        return read_start(self._path(self.recipe.init)) if self.recipe.init else None
+        if not self.recipe.init:
+            return None
+        beside = self.work.parent / self.recipe.init
+        start = read_start(beside if beside.exists() else self._path(self.recipe.init))
+        return regrown(start, start.vocabulary.with_latin()) if self.recipe.latin else start
 
     def gather(self) -> None:
         """Unpack the corpus, fetch Whisper's weights, build the vocabulary, encode text and speech."""
@@ -105,7 +121,9 @@ class Workshop:
     def _prepare(self) -> None:
         for archive in sorted(self.data.glob("**/*.tar")):
             self._unpack(archive)
-        for manifest in self.recipe.spoken:
+        if self.recipe.mixed and not self._mixed.exists():
+            write_mixed(self._mixed, self.recipe.mixed)
+        for manifest in self._manifests_to_speak():
             speak(self._path(manifest), self._spoken, self.work / "kokoro")
         if self._whispers_own and not self._weights.exists():
             log.info("downloading Whisper-base")
@@ -113,7 +131,11 @@ class Workshop:
         if (self.work / "text.npz").exists():
             return
         spoken, written = self._spoken_text(), self._written_text()
-        vocabulary = self.start.vocabulary if self.start else Vocabulary.build(spoken, written, self.recipe.least_count)
+        if self.start:
+            vocabulary = self.start.vocabulary
+        else:
+            vocabulary = Vocabulary.build(spoken, written, self.recipe.least_count)
+            vocabulary = vocabulary.with_latin() if self.recipe.latin else vocabulary
         vocabulary.save(self.work)
         text = TextSet.build(spoken + written, vocabulary)
         text.save(self.work / "text.npz")
@@ -137,7 +159,7 @@ class Workshop:
         return [clause for clause in self._clauses() if clause not in held_out]
 
     def _extract(self) -> None:
-        if self.live:
+        if self.training.live:
             return
         wanted: dict[str, Callable[[], list[Item]]] = {
             name: partial(self._held_out_items, manifest) for name, manifest in self.recipe.held_out.items()
@@ -148,13 +170,14 @@ class Workshop:
         for name in missing:
             assert encoder is not None
             log.info("encoding %s", name)
-            extract(wanted[name](), encoder, self._copy(name))
+            extract(wanted[name](), encoder, self._copy(name), self.training.encoder_layers)
 
     def _held_out_items(self, manifest: str) -> list[Item]:
         return clean_items(self._clips(manifest))
 
     def _copy_items(self, number: int) -> list[Item]:
-        return training_items(self._training_clips(), number, augmented=float(number > 0))
+        clips = drawn(self._learnable(), np.random.default_rng((self.training.seed, number)))
+        return training_items(clips, number, augmented=float(number > 0), noises=self._noises())
 
     def train(self) -> Path:
         """Train, or go on training; returns the checkpoint."""
@@ -164,12 +187,11 @@ class Workshop:
         if self.start is not None and not self.start.has_ctc:
             log.info("the model to start from has no CTC head: its loss is off")
             config = replace(config, loss=replace(config.loss, ctc=0.0))
-        encoder = self._encoder() if self.live else None
+        encoder = self._encoder() if config.live or config.encoder_layers else None
         trainer = Trainer(self.work, vocabulary, self._sizes(vocabulary), config, encoder=encoder, start=self.start)
         held_out: dict[str, HeldOutSet]
-        if self.live:
-            clips = self._training_clips()
-            live = LiveSpeech(clips, seed=config.seed, workers=config.workers)
+        if config.live:
+            live = LiveSpeech(self._learnable(), seed=config.seed, workers=config.workers, noises=self._noises())
             held_out = {name: LiveHeldOut(self._clips(path)) for name, path in self.recipe.held_out.items()}
             trainer.train(live, text, held_out)
         else:
@@ -236,9 +258,36 @@ class Workshop:
         return self.data / name if (self.data / name).exists() else Path(name)
 
     def _training_clips(self) -> list[Clip]:
-        recorded = [clip for manifest in self.recipe.speech for clip in self._clips(manifest)]
-        spoken = [clip for manifest in self.recipe.spoken for clip in read_manifest(self._path(manifest), self._spoken)]
+        return [clip for clip, _ in self._weighted_clips()]
+
+    def _weighted_clips(self) -> list[tuple[Clip, float]]:
+        recorded = [(clip, times) for manifest, times in self.recipe.speech.items() for clip in self._clips(manifest)]
+        spoken = [
+            (clip, 1.0)
+            for manifest in self._manifests_to_speak()
+            for clip in read_manifest(self._path(manifest), self._spoken)
+        ]
         return recorded + spoken
+
+    def _manifests_to_speak(self) -> list[str]:
+        return [*self.recipe.spoken, *([str(self._mixed)] if self.recipe.mixed else [])]
+
+    @property
+    def _mixed(self) -> Path:
+        return self.work / "mixed.jsonl"
+
+    def _learnable(self) -> list[tuple[Clip, float]]:
+        """What of the speech the vocabulary can write."""
+        vocabulary = Vocabulary.load(self.work)
+        return [(clip, times) for clip, times in self._weighted_clips() if vocabulary.covers(clip.text)]
+
+    def _noises(self) -> list[Clip]:
+        unpacked = self._unpacked(self.data / self.recipe.noise / "any")
+        folder = unpacked if unpacked.exists() else self._path(self.recipe.noise)
+        paths = sorted(path for path in folder.rglob("*") if path.suffix in (".ogg", ".flac", ".wav"))
+        if self.recipe.noise and not paths:
+            raise ConfigInvalid(f"noise: there is no recording in {folder}.")
+        return [Clip(path.stem, path, "") for path in paths] if self.recipe.noise else []
 
     def _clips(self, manifest: str) -> list[Clip]:
         path = self._path(manifest)

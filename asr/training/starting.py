@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 _ONLY_FOR_TRAINING = ("ctc.", "glance_norm.")
 """Parts that an exported model does not have: they start anew."""
+_BY_TOKEN = ("token_embedding.weight", "output_bias")
+_BY_SYLLABLE = ("to_syllable.weight", "to_syllable.bias", "syllable_embedding.weight", "ctc.weight", "ctc.bias")
+"""Weights with a row for each entry of the vocabulary."""
 _SIZES = ("heads", "dynamic_threshold")
 """What weights do not show; config.yaml has it."""
 
@@ -38,6 +41,28 @@ class Start:
     def has_ctc(self) -> bool:
         """Whether the CTC head is among the weights: a new one would pull the adapter away from what it knows."""
         return "ctc.weight" in self.weights
+
+
+def regrown(start: Start, vocabulary: Vocabulary) -> Start:
+    """The same model over another vocabulary: what both have keeps its weights, what is new begins at random."""
+    config = replace(start.config, tokens=len(vocabulary.tokens), syllables=len(vocabulary.syllables))
+    fresh = EmbeddedParaformer(config).state_dict()
+    tokens = _places(start.vocabulary.tokens, vocabulary.tokens)
+    syllables = _places(start.vocabulary.syllables, vocabulary.syllables)
+    weights = dict(start.weights)
+    for names, (old, new) in ((_BY_TOKEN, tokens), (_BY_SYLLABLE, syllables)):
+        for name in names:
+            if name in weights:
+                fresh[name][new] = weights[name][old]
+                weights[name] = fresh[name]
+    return replace(start, vocabulary=vocabulary, config=config, weights=weights)
+
+
+def _places(before: list[str], after: list[str]) -> tuple[list[int], list[int]]:
+    """Where what both lists have stands in each."""
+    places = {entry: i for i, entry in enumerate(before)}
+    both = [(places[entry], i) for i, entry in enumerate(after) if entry in places]
+    return [old for old, _ in both], [new for _, new in both]
 
 
 def read_start(path: Path) -> Start:

@@ -58,7 +58,7 @@ class TrainConfig:
     workers: int = 0
     """Processes that augment speech for live training; 0 does it in this one."""
     encoder_layers: int = 0
-    """Upper layers of Whisper's encoder that are tuned; any makes training live."""
+    """Upper layers of Whisper's encoder that are tuned; cached features are what goes into them."""
     encoder_learning_rate: float = 3e-5
     loss: LossConfig = field(default_factory=LossConfig)
 
@@ -83,7 +83,7 @@ class Trainer:
             vocabulary: tokens and syllables.
             model_config: sizes.
             config: the run.
-            encoder: Whisper's encoder, for live training.
+            encoder: Whisper's encoder, for live training or when layers of it are tuned.
             start: trained weights to begin with; a checkpoint in ``folder`` goes before them.
         """
         torch.set_num_threads(config.threads)
@@ -184,12 +184,15 @@ class Trainer:
         return {name: float(value.detach()) for name, value in parts.items()}
 
     def _encoded(self, batch: SpeechBatch, encoder: WhisperEncoder | None) -> SpeechBatch:
-        """Pass log-mel frames through the encoder; features are left as they are."""
-        if batch.features.shape[-1] != N_MELS:
+        """Pass log-mel frames through the encoder, or features through its tuned layers when there are any."""
+        if encoder is None:
             return batch
-        assert encoder is not None, "live training needs the encoder"
-        lengths = torch.div(batch.lengths, 2, rounding_mode="floor") - DROPPED_FRAMES
-        encoded = encoder(batch.features, batch.lengths)
+        if batch.features.shape[-1] == N_MELS:
+            lengths = torch.div(batch.lengths, 2, rounding_mode="floor") - DROPPED_FRAMES
+            encoded = encoder(batch.features, batch.lengths)
+        else:
+            lengths = batch.lengths - DROPPED_FRAMES
+            encoded = encoder.upper(batch.features, 2 * batch.lengths, self.config.encoder_layers)
         longest = -(-int(lengths.max()) // STACK) * STACK
         padded = F.pad(encoded, (0, 0, 0, max(0, longest - encoded.shape[1])))[:, :longest]
         valid = torch.arange(longest, device=self.device)[None] < lengths[:, None]

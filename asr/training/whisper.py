@@ -59,12 +59,24 @@ class WhisperEncoder(nn.Module):
         Returns:
             Features of 20 ms each, shape (batch, frames / 2, 512).
         """
+        return self.upper(self.lower(mel, lengths, 0), lengths, 0)
+
+    def lower(self, mel: Tensor, lengths: Tensor, above: int) -> Tensor:
+        """Encode up to where the ``above`` uppermost layers begin; arguments and shapes as for ``forward``."""
         valid = torch.arange(mel.shape[1], device=mel.device)[None] < lengths[:, None]
         x = F.gelu(self.conv1(_windows(mel * valid[..., None], stride=1)))
         x = F.gelu(self.conv2(_windows(x * valid[..., None], stride=2)))
         x = x + _sinusoids(x)
         mask = valid[:, ::2][:, None, None, :]
-        for layer in self.layers:
+        for layer in self.layers[: len(self.layers) - above]:
+            x = layer(x, mask)
+        return x
+
+    def upper(self, x: Tensor, lengths: Tensor, above: int) -> Tensor:
+        """Go on with what ``lower`` gave for the same ``lengths``, which are those of the mel frames."""
+        frames = torch.arange(x.shape[1], device=x.device)[None]
+        mask = (2 * frames < lengths[:, None])[:, None, None, :]
+        for layer in self.layers[len(self.layers) - above :]:
             x = layer(x, mask)
         return self.norm(x)
 

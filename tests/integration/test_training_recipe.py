@@ -212,26 +212,48 @@ def test_what_is_missing_to_go_on_from_is_named(tmp_path: Path, missing: str) ->
         read_start(tmp_path / "nowhere")
 
 
-def test_upper_encoder_layers_are_tuned_while_speech_is_augmented_anew(
-    corpus: Path, work: Path, encoder: WhisperEncoder
+@pytest.mark.parametrize("live", [True, False])
+def test_upper_encoder_layers_are_tuned_on_cached_features_or_on_speech_that_is_augmented_anew(
+    corpus: Path, work: Path, encoder: WhisperEncoder, live: bool
 ) -> None:
-    workshop = workshop_of(recipe(1, encoder_layers=1, encoder_learning_rate=1e-3), corpus, work)
+    settings = recipe(1, encoder_layers=1, encoder_learning_rate=1e-3, live=live)
+    workshop = workshop_of(settings, corpus, work)
     workshop.gather()
     checkpoint = workshop.train()
-    assert list((work / "features").iterdir()) == []
+    assert (list((work / "features").iterdir()) == []) == live
     state = torch.load(checkpoint, weights_only=True)
     before = encoder.state_dict()
     changed = {name for name, value in state["encoder"].items() if not torch.equal(value, before[name])}
     assert {name.split(".")[1] for name in changed if name.startswith("layers.")} == {"1"}
     assert not {name for name in changed if name.startswith("conv")}
     assert set(state["encoder_average"]) == set(before)
-    again = workshop_of(recipe(2, encoder_layers=1), corpus, work)
+    settings["training"]["epochs"] = 2  # type: ignore[index]
+    again = workshop_of(settings, corpus, work)
     again.train()
     assert [entry["epoch"] for entry in log_of(work)] == [1, 2]
-    assert (
-        workshop_of(recipe(2, encoder_layers=1), corpus, work).trained()[0].state_dict()["norm.weight"].tolist()
-        != before["norm.weight"].tolist()
-    )
+    assert again.trained()[0].state_dict()["norm.weight"].tolist() != before["norm.weight"].tolist()
+
+
+def test_an_encoder_that_is_run_in_two_halves_computes_the_same(encoder: WhisperEncoder) -> None:
+    mel, lengths = torch.randn(2, 120, 80), torch.tensor([120, 80])
+    whole, halves = encoder(mel, lengths), encoder.upper(encoder.lower(mel, lengths, 1), lengths, 1)
+    assert torch.equal(whole[0], halves[0])
+    assert torch.equal(whole[1, :40], halves[1, :40])
+
+
+def test_a_model_learns_to_write_latin_and_keeps_what_it_knew(corpus: Path, made: Path, tmp_path: Path) -> None:
+    before = read_start(made / "work" / "checkpoint.pt")
+    settings = recipe(1) | {"init": "checkpoint.pt", "model": {}, "latin": True}
+    start = workshop_of(settings, corpus, made / "work" / "second").start
+    assert start is not None
+    known, now = before.vocabulary, start.vocabulary
+    assert now.decode(now.encode("我挂ct连wifi")) == "我挂CT连WiFi"
+    assert now.covers("帮我挂CT")
+    assert not known.covers("帮我挂CT")
+    for one in ("我", "<unk>"):
+        places = (known.tokens.index(one), now.tokens.index(one))
+        weights = (before.weights["token_embedding.weight"], start.weights["token_embedding.weight"])
+        assert torch.equal(weights[0][places[0]], weights[1][places[1]])
 
 
 def test_a_model_learns_the_sentences_it_is_shown(corpus: Path, work: Path) -> None:

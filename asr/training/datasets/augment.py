@@ -16,10 +16,17 @@ NoiseSource = Callable[[], Samples]
 class Augmenter:
     """Speed, pitch, room, microphone, telephone, noise, babble, loudness: each drawn anew for every clip."""
 
-    def __init__(self, rng: np.random.Generator, babble: NoiseSource) -> None:
-        """``babble`` gives speech of somebody else at 16 kHz, of any length over zero, another one at each call."""
+    def __init__(self, rng: np.random.Generator, babble: NoiseSource, noise: NoiseSource | None = None) -> None:
+        """Take what is mixed in, at 16 kHz and of any length over zero.
+
+        Args:
+            rng: draws everything.
+            babble: gives speech of somebody else, another one at each call.
+            noise: gives a recorded noise, another one at each call; None is made-up noise only.
+        """
         self.rng = rng
         self.babble = babble
+        self.noise = noise
 
     def __call__(self, samples: Samples) -> Samples:
         """Float32 mono at 16 kHz in, another version of it out; only the speed changes its length."""
@@ -43,6 +50,8 @@ class Augmenter:
         rng = self.rng
         if rng.random() < 0.3:
             return babble([self.babble() for _ in range(int(rng.integers(1, 5)))], length, rng)
+        if self.noise is not None and rng.random() < 0.5:
+            return babble([self.noise()], length, rng)
         noise = coloured_noise(length, rng, tilt=rng.uniform(0, 1))
         if rng.random() < 0.2:
             noise = noise + hum(length, rng) * np.float32(noise.std())

@@ -76,16 +76,36 @@ class LiveSpeech:
 
     live = True
 
-    def __init__(self, clips: Sequence[Clip], *, seed: int, workers: int, augmented: float = 0.85) -> None:
-        """``augmented`` is the share of clips that are changed; the others keep the model used to clean speech."""
+    def __init__(
+        self,
+        clips: Sequence[tuple[Clip, float]],
+        *,
+        seed: int,
+        workers: int,
+        augmented: float = 0.85,
+        noises: Sequence[Clip] = (),
+    ) -> None:
+        """Take the corpus.
+
+        Args:
+            clips: each with the number of times that it is heard in an epoch, on average.
+            seed: of the run.
+            workers: processes that augment; 0 does it in this one.
+            augmented: the share of clips that are changed; the others keep the model used to clean speech.
+            noises: recordings in which nobody speaks.
+        """
         self._clips = clips
+        self._noises = noises
         self._seed = seed
         self._workers = workers
         self._augmented = augmented
 
     def epoch(self, number: int, most: int, rng: np.random.Generator) -> tuple[int, Iterable[Rows]]:
         """See ``Speech``."""
-        items = training_items(self._clips, number, augmented=self._augmented, masked=True, seed=self._seed)
+        clips = drawn(self._clips, rng)
+        items = training_items(
+            clips, number, augmented=self._augmented, masked=True, seed=self._seed, noises=self._noises
+        )
         lengths = [_frames(item) for item in items]
         batches = [[items[i] for i in indices] for indices in bucketed(lengths, most, rng)]
         loader = DataLoader(_Batches(batches), batch_size=None, num_workers=self._workers)
@@ -120,6 +140,11 @@ class LiveHeldOut:
 
 def _frames(item: Item) -> int:
     return max(1, round(item.seconds / FRAME_SECONDS))
+
+
+def drawn(clips: Sequence[tuple[Clip, float]], rng: np.random.Generator) -> list[Clip]:
+    """Each clip as often as stated; of what is left over from a whole number, as many clips as chance has it."""
+    return [clip for clip, times in clips for _ in range(int(times) + int(rng.random() < times % 1))]
 
 
 def one_copy_each(copies: Sequence[FeatureSet], rng: np.random.Generator) -> list[tuple[int, Line]]:

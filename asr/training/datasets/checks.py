@@ -10,6 +10,7 @@ import numpy as np
 from asr.errors import AsrError
 from asr.evaluation.manifests import Entry, ManifestFault, Place
 from asr.training.datasets.corpus import SAMPLE_RATE, Clip, Samples
+from asr.training.datasets.latin import CONTINUES, units_of, words_of
 from mandarin.spoken import spoken_form
 
 
@@ -79,7 +80,10 @@ class Checker:
             return [_problem(entry, "empty-text", "no text, or nothing but punctuation")]
         if len(text) > self._limits.most_characters:
             return [_problem(entry, "text-too-long", f"{len(text)} characters, at most {self._limits.most_characters}")]
-        strange = sorted({c for c in text if c not in self._vocabulary}) if self._vocabulary is not None else []
+        strange: list[str] = []
+        if self._vocabulary is not None:
+            units = set(units_of(text, words_of(self._vocabulary))) - self._vocabulary
+            strange = sorted(unit.removesuffix(CONTINUES) for unit in units)
         if strange:
             return [_problem(entry, "outside-vocabulary", f"not in the vocabulary: {' '.join(strange)}")]
         return []

@@ -1,4 +1,4 @@
-"""Encoder features on disk: because the encoder is frozen, every version of a clip passes it once, not once an epoch.
+"""Encoder features on disk: what is frozen of the encoder, every version of a clip passes once, not once an epoch.
 
 A copy of the corpus is two files: NAME.bin, float16 features of 20 ms, shape (frames, 512) one after another; and
 NAME.jsonl with id, text, and where its frames lie.
@@ -27,13 +27,15 @@ _GROUP = 16
 _BATCH = 4
 
 
-def extract(items: list[Item], encoder: WhisperEncoder, target: Path) -> None:
+def extract(items: list[Item], encoder: WhisperEncoder, target: Path, above: int = 0) -> None:
     """Encode the items into ``target``.bin and ``target``.jsonl, which appear when they are whole.
 
     Args:
         items: what to encode.
         encoder: Whisper's encoder; it runs in bfloat16 where the processor has it.
         target: path without suffix.
+        above: upper layers of the encoder that are tuned, and so left to training; the frames of the appended silence
+            are kept then.
     """
     frontend = WhisperFrontend(tail_padding=TAIL_SECONDS)
     partial = target.with_name(f"{target.name}-partial")
@@ -45,7 +47,7 @@ def extract(items: list[Item], encoder: WhisperEncoder, target: Path) -> None:
         for start in tqdm(range(0, len(items), _GROUP), desc=target.name, mininterval=5):
             batch = items[start : start + _GROUP]
             mels = [item.mel(frontend) for item in batch]
-            for item, encoded in zip(batch, _encode(mels, encoder), strict=True):
+            for item, encoded in zip(batch, _encode(mels, encoder, above), strict=True):
                 encoded.tofile(features)
                 line = {"id": item.id, "text": item.text, "offset": offset, "frames": len(encoded)}
                 index.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -55,7 +57,7 @@ def extract(items: list[Item], encoder: WhisperEncoder, target: Path) -> None:
 
 
 @torch.inference_mode()
-def _encode(mels: list[Samples], encoder: WhisperEncoder) -> list[NDArray[np.float16]]:
+def _encode(mels: list[Samples], encoder: WhisperEncoder, above: int) -> list[NDArray[np.float16]]:
     outputs: list[NDArray[np.float16]] = [np.empty((0, WIDTH), np.float16)] * len(mels)
     order = sorted(range(len(mels)), key=lambda i: len(mels[i]))
     for start in range(0, len(order), _BATCH):
@@ -65,9 +67,10 @@ def _encode(mels: list[Samples], encoder: WhisperEncoder) -> list[NDArray[np.flo
         for row, (i, length) in enumerate(zip(chosen, lengths, strict=True)):
             batch[row, :length] = torch.from_numpy(mels[i])
         with torch.autocast("cpu", torch.bfloat16):
-            encoded = encoder(batch, lengths)
+            encoded = encoder.lower(batch, lengths, above) if above else encoder(batch, lengths)
+        dropped = 0 if above else DROPPED_FRAMES
         for row, (i, length) in enumerate(zip(chosen, lengths, strict=True)):
-            outputs[i] = encoded[row, : length // 2 - DROPPED_FRAMES].half().numpy()
+            outputs[i] = encoded[row, : length // 2 - dropped].half().numpy()
     return outputs
 
 

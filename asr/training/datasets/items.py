@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 from asr.audio.frontend import WhisperFrontend
-from asr.training.datasets.augment import Augmenter, mask_mel, non_speech, warp_mel
-from asr.training.datasets.corpus import Clip, Samples, group, is_han, join
+from asr.training.datasets.augment import Augmenter, mask_mel, non_speech, scale, warp_mel
+from asr.training.datasets.corpus import Clip, Samples, group, join
 
 ALONE = 3
 """One word in so many is also learnt alone, for answers of one word."""
@@ -54,8 +54,24 @@ def _as_it_is(clip: Clip, _: np.random.Generator) -> Samples:
     return clip.samples()
 
 
+def _any(clips: Sequence[Clip], rng: np.random.Generator) -> Samples:
+    return clips[int(rng.integers(len(clips)))].samples()
+
+
+def _unspoken(noises: Sequence[Clip], rng: np.random.Generator) -> Samples:
+    if noises and rng.random() < 0.5:
+        return scale(_any(noises, rng), peak_decibels=rng.uniform(-40, -1))
+    return non_speech(rng)
+
+
 def training_items(
-    clips: Sequence[Clip], number: int, *, augmented: float, masked: bool = False, seed: int = 0
+    clips: Sequence[Clip],
+    number: int,
+    *,
+    augmented: float,
+    masked: bool = False,
+    seed: int = 0,
+    noises: Sequence[Clip] = (),
 ) -> list[Item]:
     """One pass over the corpus: each sentence, words alone and in runs, a few sentences joined, some non-speech.
 
@@ -65,9 +81,9 @@ def training_items(
         augmented: share of the items that pass the Augmenter.
         masked: whether SpecAugment is applied.
         seed: of the run.
+        noises: recordings in which nobody speaks, to mix in and to learn silence from; none is made-up noise only.
     """
     rng = np.random.default_rng((seed, number))
-    clips = [clip for clip in clips if is_han(clip.text)]
     sentences = [clip for clip in clips if clip.kind != "hsk-word"]
     words = [clip for clip in clips if clip.kind == "hsk-word"]
     items: list[Item] = []
@@ -79,7 +95,8 @@ def training_items(
             samples = join(parts, own, gap, level=level)
             if not changed:
                 return samples
-            return Augmenter(own, babble=lambda: sentences[int(own.integers(len(sentences)))].samples())(samples)
+            noise = partial(_any, noises, own) if noises else None
+            return Augmenter(own, babble=partial(_any, sentences, own), noise=noise)(samples)
 
         seconds = sum(part.seconds for part in parts) + sum(gap) / 2 * (len(parts) - 1)
         text = "".join(part.text for part in parts)
@@ -94,6 +111,6 @@ def training_items(
     for i, run in enumerate(group(sentences, rng, 2, 5)[: len(sentences) // 20]):
         add(f"joined-{number}-{i}", run, (0.05, 0.6))
     silences = [(f"silence-{number}-{i}", (seed, number, len(items) + i)) for i in range(len(sentences) // 40)]
-    items += [Item(id_, "", 3.5, non_speech, own) for id_, own in silences]
+    items += [Item(id_, "", 3.5, partial(_unspoken, noises), own) for id_, own in silences]
     rng.shuffle(items)
     return items

@@ -47,13 +47,14 @@ class Synthesizer:
         self._folder = folder / "voices"
         self._phonemes = zh.ZHG2P()
 
-    def __call__(self, text: str, voice: str, speed: float = 1.0) -> Samples:
+    def __call__(self, text: str, voice: str, speed: float = 1.0, phonemes: str = "") -> Samples:
         """Speak.
 
         Args:
             text: a sentence of Mandarin, numbers written out.
             voice: a name such as ``zf_xiaobei``, or a blend of two: ``zf_xiaobei*0.6+zm_yunxi``.
             speed: 1 is the voice's own.
+            phonemes: how it is said; empty is as the dictionary has it.
 
         Returns:
             Float32 mono at 16 kHz.
@@ -62,7 +63,7 @@ class Synthesizer:
             ValueError: the voice is held out.
             FileNotFoundError: there is no voice of that name.
         """
-        phonemes, _ = self._phonemes(text)
+        phonemes = phonemes or self._phonemes(text)[0]
         ids = [self._vocabulary[symbol] for symbol in phonemes if symbol in self._vocabulary][:_MOST_PHONEMES]
         feed = {
             "tokens": np.array([[0, *ids, 0]], np.int64),
@@ -89,7 +90,7 @@ def speak(manifest: Path, out: Path, model: Path) -> None:
     """Make the audio of every line of a manifest that has none yet.
 
     Args:
-        manifest: JSON lines with ``audio_filepath``, ``text``, ``voice`` and ``speed``.
+        manifest: JSON lines with ``audio_filepath``, ``text``, ``voice``, ``speed`` and perhaps ``phonemes``.
         out: folder that the audio paths are relative to.
         model: Kokoro's folder; filled by download when it is not there.
     """
@@ -101,7 +102,7 @@ def speak(manifest: Path, out: Path, model: Path) -> None:
         target = out / item["audio_filepath"]
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            samples = synthesize(item["text"], item["voice"], item["speed"])
+            samples = synthesize(item["text"], item["voice"], item["speed"], item.get("phonemes", ""))
             partial = target.with_name(f".{target.name}")
             sf.write(partial, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
             partial.replace(target)

@@ -14,6 +14,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import cn2an
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 from pypinyin import Style, lazy_pinyin
 
 from asr.training.datasets.corpus import is_han
+from asr.training.datasets.latin import latin_tokens, units_of, words_of
+from asr.transcript import join_texts
 
 BLANK, START, END, UNKNOWN = "<blank>", "<s>", "</s>", "<unk>"
 _CLAUSE = re.compile(r"[\u4e00-\u9fff]+")
@@ -101,12 +104,17 @@ def syllables(text: str) -> list[str]:
 
 
 class Vocabulary:
-    """Characters of the recogniser in the order of tokens.json, and the syllables that they are heard as."""
+    """Tokens of the recogniser in the order of tokens.json, and the syllables that they are heard as.
+
+    A token is a Chinese character, a Latin letter or an English word (``latin``); the latter two are syllables of
+    their own.
+    """
 
     def __init__(self, tokens: list[str], syllable_list: list[str]) -> None:
         self.tokens = tokens
         self.syllables = syllable_list
         self._token_ids = {token: i for i, token in enumerate(tokens)}
+        self._words = words_of(tokens)
         self._syllable_ids = {syllable: i for i, syllable in enumerate(syllable_list)}
 
     @classmethod
@@ -120,18 +128,32 @@ class Vocabulary:
         heard = sorted({syllable for c in ordered for syllable in syllables(c)} | _phrase_syllables(ordered))
         return cls([BLANK, START, END, *ordered, UNKNOWN], [BLANK, *heard])
 
+    def with_latin(self) -> Vocabulary:
+        """This vocabulary and the letters and words of ``latin`` that it lacks, before ``<unk>``."""
+        added = [token for token in latin_tokens() if token not in self._token_ids]
+        tokens = [*self.tokens[:-1], *added, self.tokens[-1]]
+        return Vocabulary(tokens, [*self.syllables, *(token for token in added if token not in self._syllable_ids)])
+
+    def covers(self, text: str) -> bool:
+        """Whether every token of ``text`` is known, and how it sounds."""
+        return bool(self.encode_syllables(text).all()) and len(self.tokens) - 1 not in self.encode(text)
+
     def encode(self, text: str) -> NDArray[np.int64]:
         """Token ids; a character outside the vocabulary becomes ``<unk>``."""
         unknown = len(self.tokens) - 1
-        return np.array([self._token_ids.get(c, unknown) for c in text], np.int64)
+        return np.array([self._token_ids.get(unit, unknown) for unit in units_of(text, self._words)], np.int64)
 
     def encode_syllables(self, text: str) -> NDArray[np.int64]:
-        """Syllable ids of each character of ``text``; 0 where the pronunciation is not known."""
-        return np.array([self._syllable_ids.get(s, 0) for s in syllables(text)], np.int64)
+        """Syllable ids of each token of ``text``; 0 where the pronunciation is not known."""
+        heard: list[str] = []
+        for latin, run in groupby(units_of(text, self._words), key=str.isascii):
+            units = list(run)
+            heard += units if latin else syllables("".join(units))
+        return np.array([self._syllable_ids.get(s, 0) for s in heard], np.int64)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Token ids to text, special tokens left out."""
-        return "".join(self.tokens[i] for i in ids if 2 < i < len(self.tokens) - 1)
+        return join_texts(self.tokens[i] for i in ids if 2 < i < len(self.tokens) - 1)
 
     def save(self, folder: Path) -> None:
         """Write tokens.json and syllables.json."""
@@ -199,7 +221,7 @@ class TextSet:
             ):
                 tokens.append(token_ids.astype(np.int16))
                 heard.append(syllable_ids.astype(np.int16))
-                starts.append(starts[-1] + len(text))
+                starts.append(starts[-1] + len(token_ids))
         return cls(np.concatenate(tokens), np.concatenate(heard), np.array(starts))
 
     def save(self, path: Path) -> None:

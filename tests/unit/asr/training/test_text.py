@@ -70,6 +70,18 @@ def test_characters_come_back_from_their_tokens_and_strangers_become_unknown(voc
     assert vocabulary.encode("龘")[0] == len(vocabulary.tokens) - 1
 
 
+def test_latin_is_written_in_letters_and_words(vocabulary: Vocabulary) -> None:
+    latin = vocabulary.with_latin()
+    tokens = [latin.tokens[i] for i in latin.encode("我挂CT龘wifi")]
+    assert tokens == ["我", "挂", "C@@", "T@@", "<unk>", "WiFi"]
+    assert latin.decode(latin.encode("我挂CT")) == "我挂CT"
+    assert len(latin.encode_syllables("我挂CT")) == 4
+    assert latin.covers("我挂CT")
+    assert not latin.covers("龘CT")
+    assert latin.tokens[-1] == "<unk>"
+    assert latin.encode("我想")[0] == vocabulary.encode("我想")[0]
+
+
 def test_a_saved_vocabulary_is_the_same(vocabulary: Vocabulary, tmp_path: Path) -> None:
     vocabulary.save(tmp_path)
     loaded = Vocabulary.load(tmp_path)
