@@ -18,6 +18,7 @@ from app.language_models.broker import work_when_woken
 from app.language_models.service import open_workplace
 from app.language_models.worker import work_until_told
 from app.settings import Settings
+from app.settings_page import settings_page
 from app.storage.backup import back_up
 from app.storage.backup import restore as restore_backup
 from app.storage.database import Database, database_url, open_database, utc_now
@@ -154,6 +155,12 @@ def password(name: Annotated[str, typer.Argument(help="The name to log in with."
     if len(entered) < SHORTEST_PASSWORD:
         raise typer.BadParameter(f"a password has at least {SHORTEST_PASSWORD} characters")
     typer.echo(f"{name.strip()}:{hash_password(entered)}")
+
+
+@commands.command("settings")
+def print_settings() -> None:
+    """Print docs/settings.md: every setting with its default and its meaning."""
+    typer.echo(settings_page(), nl=False)
 
 
 @keys_commands.command("add")

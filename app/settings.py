@@ -61,8 +61,10 @@ class Settings(BaseSettings):
     """The name of the language model."""
     bot_timeout: float = Field(default=10.0, gt=0)
     """How long that bot may take to answer, in seconds, before the built-in one does."""
-    workers: int = Field(default_factory=lambda: min(2, os.cpu_count() or 1), ge=1, le=64)
-    """How many recordings are recognised at the same time."""
+    workers: int = Field(
+        default_factory=lambda: min(2, os.cpu_count() or 1), ge=1, le=64, json_schema_extra={"default_shown": "2"}
+    )
+    """How many recordings are recognised at the same time; no more than there are cores."""
     threads: int = Field(default=0, ge=0, le=64)
     """Threads of one recognition; 0 measures at the start what is fastest on the cores that the workers share."""
     engine: EngineKind = "auto"
@@ -87,7 +89,12 @@ class Settings(BaseSettings):
     """The longest file taken for transcription, in seconds."""
     max_files: int = Field(default=16, ge=1, le=10_000)
     """How many files may be on their way before new ones are told to come later."""
-    file_workers: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1, le=64)
+    file_workers: int = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 1) // 2),
+        ge=1,
+        le=64,
+        json_schema_extra={"default_shown": "half of the cores"},
+    )
     """How many pieces of files are recognised at the same time; chat messages go before them."""
     max_record_seconds: float = Field(default=60.0, gt=0)
     """How long the button can be held, in seconds."""
@@ -132,13 +139,14 @@ class Settings(BaseSettings):
     session_hours: float = Field(default=336.0, gt=0)
     """How long a login lasts, in hours."""
     requests_per_minute: int = Field(default_factory=lambda: 120 if _on_space() else 600, ge=0)
-    """How many requests a person, or an address, may make; 0 is any number, and localhost has no such limits."""
+    """How many requests a person, or an address, may make; 0 is any number (a Space: 120; localhost has no limits)."""
     audio_seconds_per_hour: float = Field(default_factory=lambda: 1200.0 if _on_space() else 7200.0, ge=0)
-    """How much audio a person, or an address, may have recognised in an hour, in seconds; 0 is any length."""
+    """How much audio a person, or an address, may have recognised in an hour, in seconds; 0 is any length
+    (a Space: 1200)."""
     max_streams: int = Field(default_factory=lambda: 4 if _on_space() else 16, ge=0)
-    """How many requests that send something a person, or an address, may have under way; 0 is any number."""
+    """How many requests that send something a person, or an address, may have under way; 0 is any number (a Space: 4)."""
     max_stored_bytes: int = Field(default_factory=lambda: 100 * 2**20 if _on_space() else 2 * 2**30, ge=0)
-    """How much the recordings of one person may take, in bytes; 0 is any amount."""
+    """How much the recordings of one person may take, in bytes; 0 is any amount (a Space: 100 MB)."""
     keep_days: float = Field(default=0.0, ge=0)
     """How long conversations and transcriptions are kept after their last use, in days; 0 is for ever."""
     keep_bytes: int = Field(default=0, ge=0)
