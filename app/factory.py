@@ -36,8 +36,9 @@ from app.api.routers import (
     session,
     transcriptions,
 )
-from app.chat.protocols import Dialogue, Recognizer
+from app.chat.protocols import Dialogue
 from app.language_models.worker import Commands
+from app.recognition.protocols import Recognizer
 from app.services import Parts, Services
 from app.settings import Settings
 from app.storage.database import Clock

@@ -14,17 +14,18 @@ from app.access.authentication import Access, access_mode
 from app.access.limits import Limits
 from app.chat.conversation import Conversations
 from app.chat.history import History
-from app.chat.protocols import Dialogue, Recognizer
+from app.chat.protocols import Dialogue
 from app.errors import AppError
 from app.hotwords.corrections import Corrections
 from app.language_models.broker import open_broker
 from app.language_models.service import LanguageModels
 from app.language_models.worker import Commands
-from app.monitoring.live_metrics import LiveCollector
 from app.monitoring.metrics import Metrics, ModelCollector
 from app.recognition.files import Transcriber
 from app.recognition.lanes import Lanes
 from app.recognition.live import LiveSessions
+from app.recognition.live_metrics import LiveCollector
+from app.recognition.protocols import Recognizer
 from app.recognition.running_model import RunningModel
 from app.settings import Settings
 from app.storage.database import Clock, utc_now

@@ -144,7 +144,8 @@ class Settings(BaseSettings):
     """How much audio a person, or an address, may have recognised in an hour, in seconds; 0 is any length
     (a Space: 1200)."""
     max_streams: int = Field(default_factory=lambda: 4 if _on_space() else 16, ge=0)
-    """How many requests that send something a person, or an address, may have under way; 0 is any number (a Space: 4)."""
+    """How many requests that send something a person, or an address, may have under way; 0 is any number
+    (a Space: 4)."""
     max_stored_bytes: int = Field(default_factory=lambda: 100 * 2**20 if _on_space() else 2 * 2**30, ge=0)
     """How much the recordings of one person may take, in bytes; 0 is any amount (a Space: 100 MB)."""
     keep_days: float = Field(default=0.0, ge=0)

@@ -36,8 +36,9 @@ def settings_page() -> str:
 
 def _row(name: str, field: FieldInfo) -> str:
     meaning = " ".join((field.description or "").split()).removesuffix(".")
-    if get_origin(field.annotation) is Literal:
-        meaning += ": " + ", ".join(f"`{value}`" for value in get_args(field.annotation))
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    if not all(value in meaning for value in choices):
+        meaning += ": " + ", ".join(f"`{value}`" for value in choices)
     return f"| `TINGSHUO_{name.upper()}` | {_default(field)} | {meaning} |"
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import BinaryIO
 
 from app.chat.pipeline import Pipeline
-from app.chat.protocols import Dialogue, Recognizer
+from app.chat.protocols import Dialogue
 from app.chat.queue import MessageQueue
 from app.chat.turn import Turn
 from app.chat.typed_text import clean
@@ -22,6 +22,7 @@ from app.hotwords.corrections import Corrections
 from app.hotwords.lists import LEXICON, HotwordLists, KeptList
 from app.monitoring.metrics import Metrics
 from app.recognition.lanes import Lanes
+from app.recognition.protocols import Recognizer
 from app.storage.store import Store
 from app.storage.tables import Message
 from asr import Audio, AudioLimits, Transcript, encode_wav

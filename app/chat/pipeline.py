@@ -11,11 +11,12 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
-from app.chat.protocols import Dialogue, Recognizer
+from app.chat.protocols import Dialogue
 from app.chat.turn import Turn
 from app.chat.utterance import spoken
 from app.errors import Detail, NoSpeech
 from app.hotwords.lists import HotwordLists
+from app.recognition.protocols import Recognizer
 from app.storage.database import guarded
 from app.storage.store import WAV, Store, Wav
 from app.storage.tables import Message

@@ -1,23 +1,11 @@
-"""What a chat needs of the rooms beside it: somebody who hears, and somebody who answers."""
+"""What a conversation asks of a bot."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from app.recognition.files import SegmentRecognizer
-from asr import Audio, HotwordList, Transcript
-from asr.hotwords.list import EMPTY
-from asr.streaming import LiveRecognizer
 from bot import DialogueState, DomainCard, Reply, Utterance
-
-
-class Recognizer(SegmentRecognizer, LiveRecognizer, Protocol):
-    """Speech to text; asr.Recognizer is one."""
-
-    def transcribe(self, audio: Audio, hotwords: HotwordList = EMPTY) -> Transcript:
-        """Return what is said in `audio`, where `hotwords` are expected; called from several threads at once."""
-        ...
 
 
 class Dialogue(Protocol):

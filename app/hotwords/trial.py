@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-from app.chat.protocols import Recognizer
+from app.recognition.protocols import Recognizer
 from asr import Audio, Transcript
 from asr.hotwords.list import EMPTY, HotwordList
 from asr.transcript import join_texts

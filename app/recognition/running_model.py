@@ -18,7 +18,7 @@ from typing import Literal
 
 import structlog
 
-from app.chat.protocols import Recognizer
+from app.recognition.protocols import Recognizer
 from app.settings import Settings
 from asr import FORMATTED, Audio, Formatting, HotwordList, Segment, Tier, Transcript, open_recognizer
 from asr.audio.frontend import Samples
