@@ -14,7 +14,8 @@ from app.errors import AppError, FieldInvalid, RequestInvalid
 from asr import FORMATTED, PLAIN, Formatting, Segment
 from asr.engines.onnx.streaming import ChunkSize
 from asr.errors import AsrError
-from asr.hotwords.list import EMPTY, HotwordList, HotwordProblem, parse
+from asr.hotwords.list import EMPTY, HotwordList, parse
+from asr.hotwords.problems import HotwordProblem
 from asr.streaming import HIGHEST_RATE, LOWEST_RATE
 from asr.transcript import join_texts
 
@@ -127,7 +128,7 @@ def _chunk(sizes: object) -> ChunkSize:
 
 def _look_back(chunks: object) -> int:
     try:
-        number = int(chunks)  # type: ignore[call-overload]
+        number: int = int(chunks)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError) as error:  # infinity is a number of JSON to Python
         raise _invalid("decoder_chunk_look_back", chunks, f"a number of chunks up to {FURTHEST_BACK}") from error
     if number > FURTHEST_BACK:

@@ -16,7 +16,8 @@ from app.api.routers.chat import REFUSALS
 from app.chat.conversation import Conversations
 from app.errors import RequestInvalid
 from app.hotwords.lists import GLOBAL, LEXICON, MAX_LISTS, MAX_NAME, KeptList
-from asr.hotwords.list import MAX_WORDS, Hotword, HotwordProblem, Reason, parse, parse_strictly
+from asr.hotwords.list import MAX_WORDS, Hotword, parse, parse_strictly
+from asr.hotwords.problems import HotwordProblem, Reason
 
 MAX_PROBLEMS = 100  # told of one text
 

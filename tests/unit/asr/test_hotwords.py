@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asr.errors import HotwordsInvalid
-from asr.hotwords.list import EMPTY, MAX_WORDS, Hotword, HotwordList, Reason, merge, parse, parse_strictly
+from asr.hotwords.list import EMPTY, MAX_WORDS, Hotword, HotwordList, merge, parse, parse_strictly
+from asr.hotwords.problems import Reason
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
