@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,12 +65,20 @@ def mount_page(app: FastAPI, settings: Settings, page: gr.Blocks | None = None) 
         max_file_size=settings.max_file_bytes,
         show_error=False,  # but those that are meant to be read
         mcp_server=True,
+        pwa=True,
     )
     tools.offer(page)
+    page.config["thumbnail"] = _preview_url()  # type: ignore[typeddict-unknown-key] # Gradio's template asks for it
     mounted = app.routes[-1]
     assert isinstance(mounted, Mount)
     assert isinstance(mounted.app, App)
     mounted.app = Filter(mounted.app)
+
+
+def _preview_url() -> str:
+    """Return where the picture of a link's preview is; only a Space says under which name it can be reached."""
+    host = os.environ.get("SPACE_HOST", "")
+    return f"https://{host}/ui/preview.jpg" if host else "ui/preview.jpg"
 
 
 def _asset(name: str) -> str:

@@ -43,6 +43,9 @@ def test_launch_serves_the_whole_app_and_close_ends_it(demo: Demo) -> None:
     assert served is demo.served
     assert httpx.get(f"{url}ready").json()["status"] == "ready"
     assert "tingshuo" in httpx.get(url).text
+    manifest = httpx.get(f"{url}manifest.json").json()
+    assert manifest["name"] == "听说 Tingshuo"
+    assert httpx.get(f"{url}{manifest['icons'][0]['src'].lstrip('/')}").headers["content-type"].startswith("image/")
     client = Client(url, verbose=False, download_files=False, analytics_enabled=False, httpx_kwargs={"timeout": 60})
     assert client.predict(text="我要挂号", api_name="/chat")["replies"]
     demo.close()
