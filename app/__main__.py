@@ -19,6 +19,7 @@ from app.language_models.service import open_workplace
 from app.language_models.worker import work_until_told
 from app.settings import Settings
 from app.settings_page import settings_page
+from app.storage.archive import write_to
 from app.storage.backup import back_up
 from app.storage.backup import restore as restore_backup
 from app.storage.database import Database, database_url, open_database, utc_now
@@ -119,7 +120,7 @@ def prune(
 def export(person: str, target: Annotated[Path, typer.Argument(help="The zip archive to write.")]) -> None:
     """Write all that is kept of one person into an archive."""
     with _store() as store, target.open("wb") as file:
-        count = PersonalData(store.database, store.recordings).export(person, file)
+        count = write_to(file, PersonalData(store.database, store.recordings).export(person))
     typer.echo(f"{target}: {count} records")
 
 

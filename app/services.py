@@ -145,6 +145,8 @@ class Services:
             self.lanes,
             max_sessions=settings.max_sessions,
             max_seconds=settings.max_session_seconds,
+            account=self.limits.account,
+            shares=self.limits.shares(settings.max_sessions),
         )
         self.conversations = self._open_conversations()
 
@@ -163,6 +165,7 @@ class Services:
             workers=settings.file_workers,
             capacity=settings.max_files,
             account=self.limits.account,
+            shares=self.limits.shares(settings.max_files),
         )
 
     def _open_language_models(self) -> LanguageModels:
@@ -194,6 +197,7 @@ class Services:
             max_text_characters=settings.max_text_characters,
             metrics=self.metrics,
             account=self.limits.account,
+            shares=self.limits.shares(settings.workers + settings.max_waiting),
         )
 
     def _open_dialogue(self) -> Dialogue:
@@ -230,6 +234,7 @@ def _limits(settings: Settings) -> Limits:
         requests_per_minute=settings.requests_per_minute,
         audio_seconds_per_hour=settings.audio_seconds_per_hour,
         max_streams=settings.max_streams,
+        shared=True,
     )
 
 

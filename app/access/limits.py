@@ -14,6 +14,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from threading import Lock
 
 from app.errors import TooManyRequests, TooManyStreams, TooMuchAudio
@@ -69,6 +70,33 @@ class Allowance:
         return min(self.amount, left + (self._clock() - then) * self._rate)
 
 
+class Shares:
+    """Places that people share: nobody holds all of them. Called on the event loop only."""
+
+    def __init__(self, places: int) -> None:
+        """Let one person hold a quarter of the `places`, and one address half of them; 0 is any number."""
+        self._places = places
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold a place for whoever is asking; raises TooManyStreams beyond a share."""
+        person, address = asking()
+        spenders = _spenders(person, address)
+        for spender in spenders if self._places else ():
+            share = math.ceil(self._places / (4 if spender.startswith("person") else 2))
+            if self._held[spender] >= share:
+                raise TooManyStreams(
+                    f"{share} places are taken by you already; try again in 5 s.", limit=share, retry_after=5
+                )
+        self._held.update(spenders)
+        try:
+            yield
+        finally:
+            self._held.subtract(spenders)
+            self._held += Counter()  # forgets those who hold none
+
+
 class Limits:
     """All limits of one app."""
 
@@ -78,13 +106,19 @@ class Limits:
         requests_per_minute: int = 0,
         audio_seconds_per_hour: float = 0.0,
         max_streams: int = 0,
+        shared: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Allow so many requests, seconds of audio and streams at a time; 0 allows any number."""
+        """Allow so many requests, seconds of audio and streams at a time; 0 allows any number.
+
+        `shared` says that several people use the app, none of whom may hold all places for speech or files.
+        """
+        self.shared = shared
         self._requests = Allowance(requests_per_minute, 60.0, clock)
         self._audio = Allowance(audio_seconds_per_hour, 3600.0, clock)
         self._max_streams = max_streams
         self._streams: Counter[str] = Counter()
+        self._spending = Lock()
 
     def take_request(self, person: str, address: str) -> None:
         """Count a request; raises TooManyRequests."""
@@ -110,14 +144,25 @@ class Limits:
             )
 
     def spend_audio(self, person: str, address: str, seconds: float) -> None:
-        """Count `seconds` of audio that were, or are about to be, recognised."""
-        for spender in _spenders(person, address):
-            self._audio.spend(spender, seconds)
+        """Count `seconds` of audio that are about to be recognised; raises TooMuchAudio when all is spent.
+
+        Whoever has anything left may spend more than that, once: a recording is not cut where the hour's audio ends.
+        """
+        with self._spending:
+            self.check_audio(person, address)
+            for spender in _spenders(person, address):
+                self._audio.spend(spender, seconds)
 
     def account(self) -> Callable[[float], None]:
-        """Return what charges whoever is asking now with seconds of audio, from any thread and at any time."""
-        person, address = asking()
-        return lambda seconds: self.spend_audio(person, address, seconds)
+        """Return what charges whoever is asking now with seconds of audio, from any thread and at any time.
+
+        It raises TooMuchAudio as `spend_audio` does.
+        """
+        return partial(self.spend_audio, *asking())
+
+    def shares(self, places: int) -> Shares:
+        """Return how `places` of a kind are shared; nobody is kept from using their own machine."""
+        return Shares(places if self.shared else 0)
 
     @contextmanager
     def stream(self, person: str, address: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import BinaryIO
 
+from app.access.limits import Shares
 from app.chat.pipeline import Pipeline
 from app.chat.protocols import Dialogue
 from app.chat.queue import MessageQueue
@@ -21,6 +22,7 @@ from app.errors import DomainUnknown
 from app.hotwords.corrections import Corrections
 from app.hotwords.lists import LEXICON, HotwordLists, KeptList
 from app.monitoring.metrics import Metrics
+from app.recognition.decoding import Charge, free
 from app.recognition.lanes import Lanes
 from app.recognition.protocols import Recognizer
 from app.storage.store import Store
@@ -44,11 +46,13 @@ class Conversations:
         max_waiting: int = 16,
         max_text_characters: int = 1000,
         metrics: Metrics | None = None,
-        account: Callable[[], Callable[[float], None]] | None = None,
+        account: Callable[[], Charge] = lambda: free,
+        shares: Shares | None = None,
     ) -> None:
         """Share `store`, `recognizer`, `dialogue` and `lanes` between all conversations, within the given bounds.
 
-        `account`, called when a message arrives, returns the function that is told its seconds of audio.
+        `account`, called when a message arrives, returns what charges its sender; `shares` keeps one person from having
+        all messages that are taken at a time.
         """
         self.store = store
         self.hotword_lists = HotwordLists(store.database)
@@ -58,7 +62,9 @@ class Conversations:
         self._dialogue = dialogue
         self._max_text_characters = max_text_characters
         self._pipeline = Pipeline(store, self.hotword_lists, recognizer, dialogue, limits)
-        self.queue = MessageQueue(self._pipeline, lanes, max_waiting=max_waiting, metrics=metrics, account=account)
+        self.queue = MessageQueue(
+            self._pipeline, lanes, max_waiting=max_waiting, metrics=metrics, account=account, shares=shares
+        )
 
     @property
     def domains(self) -> Sequence[DomainCard]:

@@ -16,11 +16,12 @@ from app.chat.turn import Turn
 from app.chat.utterance import spoken
 from app.errors import Detail, NoSpeech
 from app.hotwords.lists import HotwordLists
+from app.recognition.decoding import decode
 from app.recognition.protocols import Recognizer
 from app.storage.database import guarded
 from app.storage.store import WAV, Store, Wav
 from app.storage.tables import Message
-from asr import AudioLimits, HotwordList, decode_audio, encode_wav
+from asr import AudioLimits, HotwordList, encode_wav
 from asr.hotwords.list import EMPTY, parse
 from bot import DialogueState, Utterance
 
@@ -54,13 +55,13 @@ class Pipeline:
 
         Raises:
             AudioError: the recording cannot be decoded.
+            TooMuchAudio: its sender has had all of this hour's.
             NoSpeech: nothing was understood in it.
             RecordingMissing, RecognitionFailed, ModelError, StoreUnavailable.
         """
         with guarded(), self.store.recording(message) as recording:
             data = recording.read()
-        audio = turn.audio = turn.timed("decode", lambda: decode_audio(data, limits=self.limits))
-        turn.charge(audio.seconds)
+        audio = turn.audio = turn.timed("decode", lambda: decode(data, turn.charge, limits=self.limits))
         hotwords = turn.timed("store", lambda: self._expect(turn))
         transcript = turn.transcript = turn.timed("recognise", lambda: self.recognizer.transcribe(audio, hotwords))
         if not transcript.text.strip():

@@ -12,15 +12,18 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TypeVar
 
 import structlog
 
+from app.access.limits import Shares
 from app.chat.pipeline import Pipeline
 from app.chat.turn import Turn
 from app.errors import INTERNAL_ERROR, AppError, Busy, Detail, ShuttingDown
 from app.monitoring.logs import origin
 from app.monitoring.metrics import Metrics
+from app.recognition.decoding import Charge, free
 from app.recognition.lanes import Lane, Lanes
 from app.storage.tables import Message
 from asr.errors import AsrError
@@ -44,7 +47,8 @@ class MessageQueue:
         *,
         max_waiting: int,
         metrics: Metrics | None = None,
-        account: Callable[[], Callable[[float], None]] | None = None,
+        account: Callable[[], Charge] = lambda: free,
+        shares: Shares | None = None,
     ) -> None:
         """Take each message through the stages of `pipeline`.
 
@@ -53,8 +57,10 @@ class MessageQueue:
             lanes: the threads of recognition.
             max_waiting: how many messages may wait beside those that are recognised.
             metrics: counts messages and times their stages.
-            account: called when a message arrives; returns the function that is told its seconds of audio.
+            account: called when a message arrives; returns what charges its sender with its seconds of audio.
+            shares: keeps one person from having all messages that are taken at a time; None lets them.
         """
+        self._shares = shares or Shares(0)
         self._pipeline = pipeline
         self._lanes = lanes
         self._workers = lanes.workers
@@ -98,12 +104,13 @@ class MessageQueue:
         """Store the message of `turn` and work on it; return its updates, the first one at once.
 
         A message that was stored under the same client id before is not taken again: its updates are what became of
-        it. Raises Busy, ShuttingDown, and what `turn.store_message` raises: then nothing was stored.
+        it. Raises Busy, TooManyStreams, ShuttingDown, and what `turn.store_message` raises: then nothing was stored.
         """
         self.check_admission()
+        held = ExitStack()
+        held.enter_context(self._shares.hold())
         self._admitted += 1
-        if self._account:
-            turn.charge = self._account()
+        turn.charge = self._account()
         before = self._last_of.get(turn.conversation_id)
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._last_of[turn.conversation_id] = over
@@ -113,6 +120,7 @@ class MessageQueue:
         def leave(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             self._admitted -= 1
+            held.close()
             over.set_result(None)
             if self._last_of.get(turn.conversation_id) is over:
                 del self._last_of[turn.conversation_id]
@@ -124,11 +132,12 @@ class MessageQueue:
     async def run(self, call: Callable[[], T]) -> T:
         """Recognise what is no message, within the same bounds; raises Busy, ShuttingDown, and what `call` raises."""
         self.check_admission()
-        self._admitted += 1
-        try:
-            return await self._lanes.run(Lane.UPLOAD, call)
-        finally:
-            self._admitted -= 1
+        with self._shares.hold():
+            self._admitted += 1
+            try:
+                return await self._lanes.run(Lane.UPLOAD, call)
+            finally:
+                self._admitted -= 1
 
     async def in_storage(self, call: Callable[[], T]) -> T:
         """Run what waits for the store in a thread of its own kind; return what it returns, raise what it raises."""

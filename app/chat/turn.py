@@ -9,15 +9,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.monitoring.tracing import span
+from app.recognition.decoding import Charge, free
 from app.storage.tables import Message
 from asr import Audio, Transcript
 from bot import DialogueState
 
 T = TypeVar("T")
-
-
-def _charge_nobody(seconds: float) -> None:
-    """Count no audio: no limit is set."""
 
 
 @dataclass
@@ -33,7 +30,7 @@ class Turn:
         transcript: what was recognised in it.
         state: the state of the dialogue before the answer.
         withdrawn: answers that are taken back, because the message that they answer was corrected.
-        charge: is called with the seconds of audio that were decoded.
+        charge: is charged with the seconds of audio that are decoded.
         outcome: "done", or the code of the error that the message ended with.
     """
 
@@ -45,7 +42,7 @@ class Turn:
     transcript: Transcript | None = None
     state: DialogueState | None = None
     withdrawn: tuple[Message, ...] = ()
-    charge: Callable[[float], None] = _charge_nobody
+    charge: Charge = free
     outcome: str = "done"
     stages: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)

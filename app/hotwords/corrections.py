@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import secrets
-import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from sqlmodel import Session, col, delete, func, select
 
 from app.errors import MessageUnknown, NotCorrectable
 from app.hotwords.errors import CandidateUnknown
-from app.storage.database import Clock, Database, utc_now
-from app.storage.recordings import Recordings, put_into
+from app.storage.archive import ZIP_STORED, ZipStream
+from app.storage.database import Clock, Database, guarded, utc_now
+from app.storage.recordings import Recordings
 from app.storage.store import WAV
 from app.storage.tables import CandidateRecord, ConversationRecord, Message, TranscriptRecord
 from asr import Transcript
@@ -183,25 +183,26 @@ class Corrections:
         """Return the recording of what was said; raises FileNotFoundError when it is gone."""
         return self._recordings.open(spoken.recording)
 
-    def export(self, owner: str, manifest: Manifest, target: IO[bytes]) -> int:
-        """Write the owner's corrections as a zip: `manifest.jsonl`, and the recordings it names below `audio/`.
+    def export(self, owner: str, manifest: Manifest) -> Generator[bytes, None, int]:
+        """Make a zip of the owner's corrections, piece by piece: the recordings below `audio/`, and `manifest.jsonl`.
 
         FunASR's lines have key, source, source_len (frames of 10 ms), target and target_len (characters), as its
         scp2jsonl writes them; NeMo's have audio_filepath, duration (seconds) and text. Messages whose recording is
         gone are left out. Returns how many there were. Raises StoreUnavailable.
         """
         lines: list[str] = []
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-            for correction in self._corrections(owner):
-                message = correction.message
-                if not message.audio_name or message.audio_type != WAV or not correction.said:
-                    continue
-                name = f"audio/{message.id}.wav"
-                if not put_into(archive, name, self._recordings, message.audio_name):
-                    continue
+        archive = ZipStream(ZIP_STORED)
+        for correction in self._corrections(owner):
+            message = correction.message
+            if not message.audio_name or message.audio_type != WAV or not correction.said:
+                continue
+            name = f"audio/{message.id}.wav"
+            with guarded():
+                there = yield from archive.add_recording(name, self._recordings, message.audio_name)
+            if there:
                 lines.append(json.dumps(_entry(correction, name, manifest), ensure_ascii=False))
-            text = "".join(f"{line}\n" for line in lines)
-            archive.writestr("manifest.jsonl", text, compress_type=zipfile.ZIP_DEFLATED)
+        yield from archive.add_text("manifest.jsonl", "".join(f"{line}\n" for line in lines))
+        yield from archive.end()
         return len(lines)
 
     def _open(self, session: Session, owner: str, candidate_id: str) -> CandidateRecord:

@@ -13,6 +13,8 @@ from asr import Audio, Transcript
 from asr.hotwords.list import EMPTY, HotwordList
 from asr.transcript import join_texts
 
+RECOGNISED = 3  # times that `try_out` has a recording recognised
+
 
 @dataclass(frozen=True)
 class TextDifference:

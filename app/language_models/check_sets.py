@@ -18,9 +18,10 @@ import soundfile
 from sqlmodel import col, delete, select
 
 from app.language_models.errors import CheckSetInvalid, CheckSetUnknown
+from app.recognition.decoding import Charge, decode, free
 from app.storage.database import Clock, Database, guarded, utc_now
 from app.storage.tables import CheckSetRecord
-from asr import AudioLimits, decode_audio
+from asr import AudioLimits
 from asr.errors import AudioError
 
 SHIPPED = "shipped"
@@ -77,14 +78,14 @@ class CheckSets:
             raise CheckSetUnknown("There is no check set of this id.")
         return self._folder / found.id / MANIFEST
 
-    def add(self, owner: str, name: str, clips: Iterator[Clip]) -> CheckSetRecord:
-        """Keep a check set; raises CheckSetInvalid, and then nothing of it is kept."""
+    def add(self, owner: str, name: str, clips: Iterator[Clip], charge: Charge = free) -> CheckSetRecord:
+        """Keep a check set; raises CheckSetInvalid, TooMuchAudio, and then nothing of it is kept."""
         check_set_id = secrets.token_urlsafe(16)
         folder, draft = self._folder / check_set_id, self._folder / f"{check_set_id}.part"
         with guarded():
             draft.mkdir(mode=0o700)
             try:
-                count, seconds = _write(draft, clips)
+                count, seconds = _write(draft, clips, charge)
                 draft.replace(folder)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
@@ -163,7 +164,7 @@ def _entry(line: bytes, number: int) -> tuple[str, str]:
     return audio, entry["text"]
 
 
-def _write(folder: Path, clips: Iterator[Clip]) -> tuple[int, float]:
+def _write(folder: Path, clips: Iterator[Clip], charge: Charge) -> tuple[int, float]:
     """Write clips as WAV with a manifest of our own; return how many there are and how long they are in all."""
     lines: list[str] = []
     total = 0.0
@@ -173,7 +174,7 @@ def _write(folder: Path, clips: Iterator[Clip]) -> tuple[int, float]:
         text = clip.text.strip()
         if not 0 < len(text) <= MAX_TEXT or not text.isprintable():
             raise CheckSetInvalid("text", reason=f"recording {number + 1}: a text has 1 to {MAX_TEXT} characters")
-        seconds = _write_clip(folder / f"{number:03}.wav", clip, number)
+        seconds = _write_clip(folder / f"{number:03}.wav", clip, number, charge)
         total += seconds
         if total > MAX_SECONDS:
             raise CheckSetInvalid("too long", reason=f"more than {MAX_SECONDS:g} s in all")
@@ -185,10 +186,10 @@ def _write(folder: Path, clips: Iterator[Clip]) -> tuple[int, float]:
     return len(lines), round(total, 2)
 
 
-def _write_clip(path: Path, clip: Clip, number: int) -> float:
+def _write_clip(path: Path, clip: Clip, number: int, charge: Charge) -> float:
     limits = AudioLimits(max_bytes=MAX_CLIP_BYTES, max_seconds=MAX_CLIP_SECONDS, decode_timeout=_DECODE_TIMEOUT)
     try:
-        audio = decode_audio(clip.audio, limits=limits)
+        audio = decode(clip.audio, charge, limits=limits)
     except AudioError as error:
         raise CheckSetInvalid("audio", reason=f"recording {number + 1}: {error}") from error
     soundfile.write(path, np.asarray(audio.samples), audio.sample_rate, subtype="PCM_16")

@@ -14,15 +14,18 @@ import sys
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from app.access.limits import Shares
 from app.errors import Busy, ShuttingDown
+from app.recognition.decoding import Charge, decode_file, free
+from app.recognition.fair_threads import FairThreads
 from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment
-from asr.audio.recording import Recording, decode_recording
+from asr.audio.recording import Recording
 from asr.hotwords.list import EMPTY
 
 LONGEST_PROMISE = 120  # seconds: nobody waits longer for "try again in N s"
@@ -64,12 +67,15 @@ class Transcriber:
         limits: AudioLimits,
         workers: int,
         capacity: int,
-        account: Callable[[], Callable[[float], None]] | None = None,
+        account: Callable[[], Charge] = lambda: free,
+        shares: Shares | None = None,
     ) -> None:
         """Share `recognizer` between all files.
 
-        `account`, called when a file comes, returns what is to be told of the seconds of audio in it.
+        `account` returns what charges whoever asks; it is called where a file is decoded. `shares` keeps one person
+        from taking all places; None lets them.
         """
+        self._shares = shares or Shares(0)
         self._account = account
         self.limits = limits
         self._recognizer = recognizer
@@ -77,7 +83,9 @@ class Transcriber:
         self._capacity = capacity
         self._admitted = 0
         self._closing = False
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="transcriber", initializer=_step_back)
+        self._threads = FairThreads(workers, "transcriber", initializer=_step_back)
+        # Decoding one file can take minutes, and cannot be cut into pieces: it must not keep others' from beginning.
+        self._decoders = FairThreads(workers + 1, "decoder", most_of_one=1, initializer=_step_back)
 
     @property
     def admitted(self) -> int:
@@ -94,37 +102,35 @@ class Transcriber:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Hold one of the places for files; raises Busy or ShuttingDown when there is none."""
+        """Hold one of the places for files; raises Busy or ShuttingDown when there is none, TooManyStreams."""
         self.check_admission()
-        self._admitted += 1
-        try:
-            yield
-        finally:
-            self._admitted -= 1
+        with self._shares.hold():
+            self._admitted += 1
+            try:
+                yield
+            finally:
+                self._admitted -= 1
 
     async def decode(self, source: Path, target: Path, options: Options) -> Recording:
-        """Decode the file `source` into the WAV file `target`; raises what `decode_recording` raises.
+        """Decode the file `source` into the WAV file `target`; raises AudioError, TooMuchAudio.
 
         A thread cannot be stopped: who is cancelled here leaves it to its end, after which it sweeps up behind itself.
         """
-        charge = self._account() if self._account else None
         left = threading.Event()
+        charge = self._account()
 
         def decode() -> Recording:
             try:
-                return decode_recording(source, target, limits=self.limits, keep_channels=options.keep_channels)
+                return decode_file(source, target, charge, limits=self.limits, keep_channels=options.keep_channels)
             finally:
                 if left.is_set():
                     target.unlink(missing_ok=True)
 
         try:
-            recording = await asyncio.get_running_loop().run_in_executor(self._threads, decode)
+            return await asyncio.wrap_future(self._decoders.submit(decode))
         except asyncio.CancelledError:
             left.set()
             raise
-        if charge:
-            charge(recording.seconds)
-        return recording
 
     async def hear(self, recording: Recording, options: Options) -> AsyncGenerator[FileProgress, None]:
         """Recognise a recording; who stops iterating (and closes the iterator) stops the work.
@@ -153,7 +159,8 @@ class Transcriber:
     def close(self) -> None:
         """Take no new file and end the threads; what is not finished by then stays unfinished."""
         self._closing = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._decoders.close()
+        self._threads.close()
 
 
 class _Piece:

@@ -6,8 +6,8 @@
     PARTIAL    a guess at what is being said: worth something only while it is being said
 
 `workers` threads take any of them; one more takes LISTEN and FINAL only, so that these never wait for a recording
-of ten minutes. Partials are the first to give way: their queue is short, what does not fit is dropped, and so is what
-nobody wants any more when its turn comes.
+of ten minutes. Within a lane people take turns, whoever sends how much. Partials are the first to give way: their
+queue is short, what does not fit is dropped, and so is what nobody wants any more when its turn comes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 from app.errors import ShuttingDown
+from app.recognition.fair_threads import spender
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class LaneState:
 @dataclass(order=True)
 class _Call:
     lane: Lane
+    turn: int
     number: int
     call: Callable[[], Any]
     wanted: Callable[[], bool] | None
@@ -75,6 +77,9 @@ class Lanes:
         self._running = dict.fromkeys(Lane, 0)
         self._done = dict.fromkeys(Lane, 0)
         self._dropped = dict.fromkeys(Lane, 0)
+        # The round that each lane is at, and in it the last round in which each person has a call waiting.
+        self._round = dict.fromkeys(Lane, 0)
+        self._rounds: dict[Lane, dict[str, int]] = {lane: {} for lane in Lane}
         self._closed = False
         for index in range(workers):
             self._start(f"inference-{index}", Lane.PARTIAL)
@@ -104,9 +109,19 @@ class Lanes:
                 self._dropped[lane] += 1
                 future.set_exception(Dropped("Too many partials wait already."))
                 return future
-            heapq.heappush(self._jobs, _Call(lane, next(self._numbers), call, wanted, future, time.monotonic()))
+            turn = self._turn(lane, spender())
+            heapq.heappush(self._jobs, _Call(lane, turn, next(self._numbers), call, wanted, future, time.monotonic()))
             self._changed.notify_all()
         return future
+
+    def _turn(self, lane: Lane, whose: str) -> int:
+        """Return the round of `lane` in which a call has its turn: one later than the last one of the same person."""
+        if not any(job.lane is lane for job in self._jobs):
+            self._rounds[lane].clear()
+        now = self._round[lane]
+        turn = max(now, self._rounds[lane].get(whose, now - 1) + 1)
+        self._rounds[lane][whose] = turn
+        return turn
 
     def states(self) -> dict[Lane, LaneState]:
         """Return how each lane does."""
@@ -155,6 +170,7 @@ class Lanes:
                     self._changed.wait()
                     continue
                 job = heapq.heappop(self._jobs)
+                self._round[job.lane] = job.turn
                 if not job.future.set_running_or_notify_cancel():
                     continue
                 if job.wanted is not None and not job.wanted():

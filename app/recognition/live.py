@@ -17,8 +17,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
+from app.access.limits import Shares
 from app.errors import SessionsFull, SessionTooLong
 from app.monitoring.durations import Durations
+from app.recognition.decoding import Charge, free
 from app.recognition.lanes import Dropped, Lane, Lanes
 from asr import Segment
 from asr.streaming import Partial, Session, SessionOptions, SpeechSegment, State
@@ -58,8 +60,23 @@ OpenSession = Callable[[SessionOptions], Session]
 class LiveSessions:
     """All that are being listened to in one app."""
 
-    def __init__(self, open_session: OpenSession, lanes: Lanes, *, max_sessions: int, max_seconds: float) -> None:
-        """Share `lanes` between at most `max_sessions` speakers, each for at most `max_seconds` of audio."""
+    def __init__(
+        self,
+        open_session: OpenSession,
+        lanes: Lanes,
+        *,
+        max_sessions: int,
+        max_seconds: float,
+        account: Callable[[], Charge] = lambda: free,
+        shares: Shares | None = None,
+    ) -> None:
+        """Share `lanes` between at most `max_sessions` speakers, each for at most `max_seconds` of audio.
+
+        `account`, called when a session begins, returns what charges whoever speaks. `shares` keeps one person from
+        taking all places; None lets them.
+        """
+        self._shares = shares or Shares(0)
+        self._account = account
         self.active = 0
         self.refused = 0
         self.first_partial = Durations()  # from the arrival of the first speech to the first text
@@ -82,11 +99,13 @@ class LiveSessions:
     async def listen(self, options: SessionOptions, *, partials: bool = True) -> AsyncIterator[LiveSession]:
         """Listen to one speaker; when the context ends, whatever is not done by then is left.
 
-        Raises SessionsFull, SampleRateUnsupported, ModelError.
+        Raises SessionsFull, TooManyStreams, SampleRateUnsupported, ModelError.
         """
-        with self._place():
+        with self._place(), self._shares.hold():
             session = self._open_session(options)
-            listener = LiveSession(session, self._lanes, self, partials=partials, max_seconds=self._max_seconds)
+            listener = LiveSession(
+                session, self._lanes, self, self._account(), partials=partials, max_seconds=self._max_seconds
+            )
             try:
                 yield listener
             finally:
@@ -106,12 +125,20 @@ class LiveSession:
     """One speaker: `hear` takes the audio, `events` gives what was heard."""
 
     def __init__(
-        self, session: Session, lanes: Lanes, measured: LiveSessions, *, partials: bool, max_seconds: float
+        self,
+        session: Session,
+        lanes: Lanes,
+        measured: LiveSessions,
+        charge: Charge,
+        *,
+        partials: bool,
+        max_seconds: float,
     ) -> None:
         """Begin to listen; `LiveSessions.listen` does it, within an event loop."""
         self.session = session
         self._lanes = lanes
         self._measured = measured
+        self._charge = charge
         self._partials = partials
         self._max_bytes = int(max_seconds * session.options.sample_rate) * 2
         self._backlog_bytes = int(BACKLOG_SECONDS * session.options.sample_rate) * 2
@@ -129,11 +156,12 @@ class LiveSession:
     async def hear(self, pcm: bytes) -> None:
         """Take audio, 16-bit little-endian mono at the session's rate, in pieces of any length; wait while it is ahead.
 
-        Raises SessionTooLong: that audio, and what comes after it, is not taken.
+        Raises SessionTooLong, TooMuchAudio: that audio, and what comes after it, is not taken.
         """
         if self._heard_bytes + len(pcm) > self._max_bytes:
             seconds = self._max_bytes / 2 / self.session.options.sample_rate
             raise SessionTooLong(f"A live session has {seconds:g} s of audio at most.", max_seconds=seconds)
+        self._charge(len(pcm) / 2 / self.session.options.sample_rate)
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._backlog) <= self._backlog_bytes)
             self._heard_bytes += len(pcm)

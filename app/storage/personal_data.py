@@ -8,16 +8,17 @@ are those that app.storage.recording_names finds.
 from __future__ import annotations
 
 import json
-import zipfile
+from collections.abc import Generator
 from datetime import datetime
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, false, or_, select
 
 from app.errors import StorageFull
-from app.storage.database import Database
+from app.storage.archive import ZipStream
+from app.storage.database import Database, guarded
 from app.storage.recording_names import all_names, names_in, names_of, tables
-from app.storage.recordings import Recordings, put_into
+from app.storage.recordings import Recordings
 
 OWNER_COLUMNS = ("owner", "person")
 SECRET_COLUMNS = frozenset({"hash"})
@@ -42,24 +43,26 @@ class PersonalData:
         if max_bytes and self.stored_bytes(owner) >= max_bytes:
             raise StorageFull(f"The recordings take more than {max_bytes} bytes.", max_bytes=max_bytes)
 
-    def export(self, owner: str, target: IO[bytes]) -> int:
-        """Write all that is kept of `owner` into a zip archive; return how many records there are.
+    def export(self, owner: str) -> Generator[bytes, None, int]:
+        """Make a zip archive of all that is kept of `owner`, piece by piece; return how many records there are.
 
         Each table is a file of JSON lines; recordings lie in audio/ under the names that the records give.
         """
         count = 0
         names: set[str] = set()
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            with self._database.session() as session:
-                for table in tables():
-                    rows = list(session.execute(select(table).where(belongs(table, owner))).mappings())
-                    names.update(name for row in rows for name in names_of(row))
-                    lines = [json.dumps(_plain(row), ensure_ascii=False, default=_written) for row in rows]
-                    if lines:
-                        archive.writestr(f"{table.name}.jsonl", "\n".join(lines) + "\n")
-                    count += len(rows)
-            for name in sorted(names):
-                put_into(archive, f"audio/{name}", self._recordings, name)
+        archive = ZipStream()
+        for table in tables():
+            with self._database.session() as session:  # not one for all: whoever reads slowly must not hold it
+                rows = list(session.execute(select(table).where(belongs(table, owner))).mappings())
+            names.update(name for row in rows for name in names_of(row))
+            lines = [json.dumps(_plain(row), ensure_ascii=False, default=_written) for row in rows]
+            if lines:
+                yield from archive.add_text(f"{table.name}.jsonl", "\n".join(lines) + "\n")
+            count += len(rows)
+        for name in sorted(names):
+            with guarded():
+                yield from archive.add_recording(f"audio/{name}", self._recordings, name)
+        yield from archive.end()
         return count
 
     def forget(self, owner: str) -> int:

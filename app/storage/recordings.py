@@ -13,7 +13,6 @@ import os
 import re
 import secrets
 import shutil
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -21,7 +20,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
-from zipfile import ZipFile, ZipInfo
 
 from app.errors import StoreUnavailable
 
@@ -171,19 +169,6 @@ def agrees(name: str, recording: BinaryIO) -> bool:
     while piece := recording.read(2**20):
         seen.update(piece)
     return seen.hexdigest() == known["digest"]
-
-
-def put_into(archive: ZipFile, path: str, recordings: Recordings, name: str) -> bool:
-    """Copy the recording called `name` to `path` in an archive, as it is; return False when it is gone."""
-    try:
-        source = recordings.open(name)
-    except FileNotFoundError:
-        return False
-    about = ZipInfo(path, time.localtime()[:6])
-    about.file_size = recordings.size(name)
-    with source, archive.open(about, "w") as target:
-        shutil.copyfileobj(source, target)
-    return True
 
 
 def recordings_folder(data_dir: Path) -> Path:

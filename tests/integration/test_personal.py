@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from app.__main__ import commands
 from app.factory import build
 from app.settings import Settings
+from app.storage.archive import write_to
 from app.storage.personal_data import PersonalData
 from app.storage.retention import Retention
 from app.storage.store import Store
@@ -160,7 +161,7 @@ def test_a_picture_of_the_bots_is_kept_and_goes_as_a_recording_does(store: Store
     personal = PersonalData(store.database, store.recordings)
     assert personal.sweep(NOW + timedelta(days=1)) == 0
     with (tmp_path / "anna.zip").open("w+b") as archive:
-        personal.export("anna", archive)
+        write_to(archive, personal.export("anna"))
         assert [name for name in zipfile.ZipFile(archive).namelist() if name.startswith("audio/")]
     assert personal.stored_bytes("anna") == 4
     personal.forget("anna")

@@ -27,7 +27,7 @@ from app.access.limits import asking
 from app.api.dependencies import PersonDependency, ServicesDependency
 from app.api.funasr.messages import Asked, Command, acknowledgement, error_message, read_command, text_message
 from app.api.funasr.utterance import FileUtterance, StreamUtterance, UtteranceHandler
-from app.errors import AppError, AudioUnannounced, SessionTooLong, Unavailable
+from app.errors import AppError, AudioUnannounced, SessionTooLong, TooMuchAudio, Unavailable
 from app.hotwords.errors import HotwordsPartlyRead
 from app.monitoring.logs import origin
 from app.services import Services
@@ -141,7 +141,7 @@ class Connection:
             await self._until_done(self._utterance.hear(data))
         except (AppError, AsrError) as error:
             self._failure = error
-            if isinstance(error, SessionTooLong) and self._utterance:
+            if isinstance(error, (SessionTooLong, TooMuchAudio)) and self._utterance:
                 await self._until_done(self._utterance.finish())
             await self._leave()
             raise
@@ -184,8 +184,6 @@ class Connection:
 
     async def _leave(self) -> None:
         utterance, self._utterance = self._utterance, None
-        if isinstance(utterance, StreamUtterance):  # a file is counted where it is decoded
-            self._limits.spend_audio(*asking(), utterance.seconds)
         if utterance is not None:
             await utterance.close()
 

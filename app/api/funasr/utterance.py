@@ -68,7 +68,7 @@ class StreamUtterance:
         self._sender = asyncio.create_task(self._follow())
 
     async def hear(self, data: bytes) -> None:
-        """Take samples; raises SessionTooLong, and what recognition raised meanwhile."""
+        """Take samples; raises SessionTooLong, TooMuchAudio, and what recognition raised meanwhile."""
         if self._sender.done():
             await self._sender
         await self._listener.hear(data)

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 SESSION_COOKIE = "tingshuo_session"
 VISITOR_COOKIE = "tingshuo_visitor"
 _VISITOR_DAYS = 365
+_LONG_BYTES = 2**20  # of an answer that counts as a stream while it is sent
 _VISITOR_TOKEN = 43  # characters of a token that this server makes
 
 # Without a login: how the app is doing, the page to log in on and what it is made of, which is public anyway.
@@ -80,7 +81,39 @@ class Gate:
                 return
             scope["person"] = person
             scope["fresh_visitor"] = bool(fresh)
-            await self._app(scope, receive, self._with_cookie(scope, send, fresh) if fresh else send)
+            if fresh:
+                send = self._with_cookie(scope, send, fresh)
+            if self._counted(scope) and scope.get("method") == "GET":
+                await self._answer(scope, receive, send, person, held)
+            else:
+                await self._app(scope, receive, send)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, person: Person, held: contextlib.ExitStack
+    ) -> None:
+        """Pass a request on; an answer that is long counts as a stream from its beginning."""
+        limits = Services.of(scope["app"]).limits
+        refused: AppError | None = None
+
+        async def send_counted(message: Message) -> None:
+            nonlocal refused
+            if refused is not None:
+                raise refused
+            if message["type"] == "http.response.start" and _is_long(Headers(raw=message["headers"])):
+                try:
+                    held.enter_context(limits.stream(person.id, scope["client"][0]))
+                except AppError as error:
+                    refused = error
+                    raise
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_counted)
+        except Exception:
+            if refused is None:
+                raise
+        if refused is not None:
+            await _refuse(scope, receive, send, refused)
 
     async def _admit(
         self, scope: Scope, address: str, through_proxy: bool, held: contextlib.ExitStack
@@ -91,7 +124,7 @@ class Gate:
         """
         self._check_host(scope)
         person, fresh = await self._identify(scope, through_proxy)
-        if scope["type"] == "websocket" or scope["path"].startswith(_API_FOLDERS):
+        if self._counted(scope):
             limits = Services.of(scope["app"]).limits
             name = "" if person is None or fresh else person.id
             limits.take_request(name, address)
@@ -106,6 +139,10 @@ class Gate:
         if _wants_page(scope):
             return None, ""
         raise LoginRequired("Log in, or show a key: `Authorization: Bearer KEY`.")
+
+    @staticmethod
+    def _counted(scope: Scope) -> bool:
+        return scope["type"] == "websocket" or scope["path"].startswith(_API_FOLDERS)
 
     def _needed(self, scope: Scope) -> frozenset[str]:
         """Return the scopes that a request needs, before anything of its body is read."""
@@ -194,6 +231,12 @@ def set_cookie(response: Response, name: str, token: str, seconds: int, scope: S
     )
     if settings.in_frame_of_other_site:
         response.headers["set-cookie"] += "; Partitioned"
+
+
+def _is_long(headers: Headers) -> bool:
+    """Say whether an answer may take long to send: its length is not known, or it is that of a recording."""
+    length = headers.get("content-length", "")
+    return not length.isdecimal() or int(length) > _LONG_BYTES
 
 
 def _wants_page(scope: Scope) -> bool:

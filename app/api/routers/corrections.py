@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from typing import IO, Annotated
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -16,12 +14,9 @@ from app.api.routers.hotwords import Entry, HotwordList, shown
 from app.api.uploads import TypedMessage
 from app.hotwords.corrections import ACCEPTED, DISMISSED, Manifest
 from app.hotwords.lists import GLOBAL
-from app.storage.database import guarded
+from app.storage.archive import begun
 from app.storage.tables import CandidateRecord
 from asr.hotwords.list import DEFAULT_WEIGHT
-
-CHUNK = 2**16
-IN_MEMORY = 2**22  # bytes of an export; more goes to a temporary file
 
 router = APIRouter(prefix="/api", tags=["corrections"], responses=REFUSALS)
 # To put right what one has said oneself is part of chatting; what becomes of the list of hotwords is not.
@@ -112,19 +107,6 @@ def export_corrections(
     form: Annotated[Manifest, Query(alias="format")] = Manifest.FUNASR,
 ) -> StreamingResponse:
     """Return all corrected messages as a zip of recordings and a manifest, to train a recogniser on."""
-    with guarded():
-        target = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 -- closed when it was sent
-    try:
-        conversations.corrections.export(person.id, form, target)
-    except BaseException:
-        target.close()
-        raise
     headers = {"Content-Disposition": f'attachment; filename="corrections-{form}.zip"', "Cache-Control": "no-store"}
-    return StreamingResponse(_chunks(target), media_type="application/zip", headers=headers)
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        file.seek(0)
-        while chunk := file.read(CHUNK):
-            yield chunk
+    chunks = begun(conversations.corrections.export(person.id, form))
+    return StreamingResponse(chunks, media_type="application/zip", headers=headers)

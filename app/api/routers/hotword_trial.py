@@ -12,15 +12,15 @@ from starlette.datastructures import FormData, UploadFile
 
 from app.access.person import Person
 from app.access.rights import require
-from app.api.dependencies import ConversationsDependency, PersonDependency, SettingsDependency
+from app.api.dependencies import ConversationsDependency, LimitsDependency, PersonDependency, SettingsDependency
 from app.api.routers.chat import REFUSALS
 from app.api.uploads import sent_form
 from app.chat.conversation import Conversations
 from app.errors import RequestInvalid, UploadTooLarge
-from app.hotwords.trial import Trial, try_out
+from app.hotwords.trial import RECOGNISED, Trial, try_out
+from app.recognition.decoding import decode
 from app.settings import Settings
 from app.storage.database import guarded
-from asr import decode_audio
 from asr.hotwords.list import HotwordList, parse_strictly
 
 MAX_SECONDS = 60.0  # of a recording: it is recognised several times over
@@ -92,7 +92,11 @@ _FORM: dict[str, Any] = {
 
 @router.post("/hotwords/try", responses=REFUSALS, openapi_extra=_FORM)
 async def try_list(
-    request: Request, person: PersonDependency, conversations: ConversationsDependency, settings: SettingsDependency
+    request: Request,
+    person: PersonDependency,
+    conversations: ConversationsDependency,
+    settings: SettingsDependency,
+    allowance: LimitsDependency,
 ) -> HotwordComparison:
     """Recognise a recording or a voice message without a list and with it; nothing is kept."""
     conversations.queue.check_admission()
@@ -102,8 +106,10 @@ async def try_list(
 
     limits = replace(conversations.limits, max_seconds=min(MAX_SECONDS, conversations.limits.max_seconds))
 
+    charge = allowance.account()
+
     def recognise() -> Trial:
-        return try_out(conversations.recognizer, decode_audio(data, limits=limits), hotwords)
+        return try_out(conversations.recognizer, decode(data, charge, limits=limits, times=RECOGNISED), hotwords)
 
     return HotwordComparison.of(await conversations.queue.run(recognise), len(hotwords))
 

@@ -17,6 +17,7 @@ from starlette.datastructures import FormData, UploadFile
 from app.api.dependencies import (
     ConversationsDependency,
     LanguageModelsDependency,
+    LimitsDependency,
     ModelDependency,
     PersonDependency,
     SettingsDependency,
@@ -30,9 +31,10 @@ from app.language_models.check_sets import Clip
 from app.language_models.errors import CheckSetInvalid
 from app.language_models.service import LanguageModels
 from app.language_models.versions import OWN
+from app.recognition.decoding import decode
 from app.recognition.running_model import RunningModel
 from app.storage.tables import CheckSetRecord
-from asr import Audio, decode_audio
+from asr import Audio
 from asr.lm import NgramModel
 
 MAX_PAIRS = 60  # recordings sent one by one; an archive may hold more
@@ -122,12 +124,18 @@ def list_check_sets(models: LanguageModelsDependency, person: PersonDependency) 
     ),
 )
 async def add_check_set(
-    request: Request, models: LanguageModelsDependency, person: PersonDependency, settings: SettingsDependency
+    request: Request,
+    models: LanguageModelsDependency,
+    person: PersonDependency,
+    settings: SettingsDependency,
+    allowance: LimitsDependency,
 ) -> CheckSet:
     """Keep recordings with their texts, to check language models with."""
     async with sent_form(request, settings, MAX_FIELD_BYTES, max_files=MAX_PAIRS) as form:
         name = _text(form, "name")[:MAX_NAME] or "check"
-        return CheckSet.of(await run_in_threadpool(models.check_sets.add, person.id, name, _clips(form)))
+        return CheckSet.of(
+            await run_in_threadpool(models.check_sets.add, person.id, name, _clips(form), allowance.account())
+        )
 
 
 @router.delete("/check-sets/{check_set_id}", status_code=204, responses={404: {}})
@@ -154,6 +162,7 @@ async def try_version(
     person: PersonDependency,
     conversations: ConversationsDependency,
     settings: SettingsDependency,
+    allowance: LimitsDependency,
 ) -> VersionComparison:
     """Recognise a recording with two versions; nothing is kept or switched."""
     conversations.queue.check_admission()
@@ -163,8 +172,10 @@ async def try_version(
         data = await run_in_threadpool(recording_sent, conversations, person, form, settings)
     limits = replace(conversations.limits, max_seconds=min(MAX_SECONDS, conversations.limits.max_seconds))
 
+    charge = allowance.account()
+
     def recognise() -> VersionComparison:
-        audio = decode_audio(data, limits=limits)
+        audio = decode(data, charge, limits=limits, times=2)
         before = _heard(model, audio, first, _model(models, first))
         after = _heard(model, audio, second, _model(models, second))
         return VersionComparison(

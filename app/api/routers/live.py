@@ -24,7 +24,8 @@ way under the same name, and it is said once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import structlog
@@ -32,9 +33,11 @@ from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
+from app.access.limits import asking
 from app.api import errors
 from app.api.dependencies import PersonDependency, ServicesDependency
 from app.api.routers.chat import ChatMessage
+from app.api.uploads import require_room_for
 from app.chat.conversation import Conversation
 from app.chat.spoken_message import Recording
 from app.errors import INTERNAL_ERROR, AppError, Detail, RequestInvalid
@@ -82,9 +85,9 @@ async def live(
     try:
         begin = _read(Begin, await _text(websocket))
         language = begin.language
-        limits = services.limits
-        address = websocket.client.host if websocket.client else ""
-        limits.check_audio(person.id, address)
+        services.limits.check_audio(*asking())
+        room = partial(require_room_for, services, person.id)
+        await room()
         conversations = services.conversations
         conversation = await conversations.open(person.id, conversation_id)
         conversations.queue.check_admission()
@@ -94,11 +97,8 @@ async def live(
             hotwords=await asyncio.to_thread(conversations.hotwords, person.id, conversation_id),
         )
         async with services.live.listen(options) as listener:
-            try:
-                longest = services.settings.max_record_seconds + 1.0  # the page lets go at the limit, give or take
-                await Speaker(websocket, begin, conversation, listener, longest).serve()
-            finally:
-                limits.spend_audio(person.id, address, listener.session.seconds)
+            longest = services.settings.max_record_seconds + 1.0  # the page lets go at the limit, give or take
+            await Speaker(websocket, begin, conversation, listener, longest, room).serve()
     except WebSocketDisconnect:
         log.debug("speaker left")
     except (AppError, AsrError) as error:
@@ -113,9 +113,19 @@ class Speaker:
     """One press of the button, or one stretch of hands-free talk."""
 
     def __init__(
-        self, websocket: WebSocket, begin: Begin, conversation: Conversation, listener: LiveSession, longest: float
+        self,
+        websocket: WebSocket,
+        begin: Begin,
+        conversation: Conversation,
+        listener: LiveSession,
+        longest: float,
+        check_room: Callable[[], Awaitable[None]],
     ) -> None:
-        """Take what is said over `websocket` into `conversation`, in messages of at most `longest` seconds."""
+        """Take what is said over `websocket` into `conversation`, in messages of at most `longest` seconds.
+
+        `check_room` raises StorageFull when there is no room for one more of them.
+        """
+        self._check_room = check_room
         self._websocket = websocket
         self._begin = begin
         self._conversation = conversation
@@ -172,6 +182,8 @@ class Speaker:
 
     async def _say(self, client_id: str) -> None:
         """Make a message of what was said since the last one, and tell of it while listening goes on."""
+        if self._number:  # for the first one it was asked at the beginning
+            await self._check_room()
         self._number += 1
         until = self._recording.until
         updates = await self._conversation.send_live_speech(*self._recording.take(), client_id=client_id)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-
 from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse
+from starlette.responses import StreamingResponse
 
 from app.api.dependencies import PersonalDataDependency, PersonDependency
+from app.storage.archive import begun
 
 router = APIRouter(prefix="/api/me", tags=["me"])
 
@@ -21,19 +19,11 @@ class Forgotten(BaseModel):
     records: int
 
 
-@router.get("/export", response_class=FileResponse, responses={200: {"content": {"application/zip": {}}}})
-def export(personal: PersonalDataDependency, person: PersonDependency) -> FileResponse:
+@router.get("/export", response_class=StreamingResponse, responses={200: {"content": {"application/zip": {}}}})
+def export(personal: PersonalDataDependency, person: PersonDependency) -> StreamingResponse:
     """Return all that is kept of you: a zip archive of JSON lines and recordings."""
-    file = tempfile.NamedTemporaryFile(prefix="tingshuo-", suffix=".zip")  # noqa: SIM115 -- sent after the return
-    try:
-        personal.export(person.id, file.file)
-        file.flush()
-    except BaseException:
-        file.close()
-        raise
-    return FileResponse(
-        file.name, media_type="application/zip", filename="tingshuo.zip", background=BackgroundTask(file.close)
-    )
+    headers = {"Content-Disposition": 'attachment; filename="tingshuo.zip"'}
+    return StreamingResponse(begun(personal.export(person.id)), media_type="application/zip", headers=headers)
 
 
 @router.delete("")
