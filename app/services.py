@@ -32,6 +32,7 @@ from app.storage.database import Clock, utc_now
 from app.storage.disk import free_bytes
 from app.storage.personal_data import PersonalData
 from app.storage.process_lock import ProcessLock
+from app.storage.readiness import StoreCheck
 from app.storage.store import Store
 from app.transcriptions.jobs import TranscriptionJobs
 from app.transcriptions.service import Transcriptions
@@ -74,6 +75,7 @@ class Services:
     model: RunningModel
     parts: Parts
     store: Store = field(init=False)
+    store_check: StoreCheck = field(init=False)
     access: Access = field(init=False)
     personal: PersonalData = field(init=False)
     history: History = field(init=False)
@@ -127,6 +129,8 @@ class Services:
         lock = self._held.enter_context(ProcessLock(settings.data_dir))
         self.store = Store.open(settings.data_dir, settings.database_url, clock, settings.audio_url)
         self._held.callback(self.store.close)
+        self.store_check = StoreCheck(self.store)
+        self._held.callback(self.store_check.close)
         database, recordings = self.store.database, self.store.recordings
         self.access = Access(settings, database, utc_now)
         self.personal = PersonalData(database, recordings)
@@ -166,6 +170,7 @@ class Services:
             capacity=settings.max_files,
             account=self.limits.account,
             shares=self.limits.shares(settings.max_files),
+            count=partial(self.metrics.recognised, "file"),
         )
 
     def _open_language_models(self) -> LanguageModels:

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -25,6 +26,7 @@ from app.monitoring.logs import origin
 from app.monitoring.metrics import Metrics
 from app.recognition.decoding import Charge, free
 from app.recognition.lanes import Lane, Lanes
+from app.storage.readiness import until_stored
 from app.storage.tables import Message
 from asr.errors import AsrError
 from bot import BotError
@@ -67,6 +69,7 @@ class MessageQueue:
         self._capacity = lanes.workers + max_waiting
         self._storage = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unstored: set[asyncio.Task[None]] = set()  # ends of messages that the store did not take yet
         self._admitted = 0
         self._usual_seconds = 1.0  # how long a message takes, on a moving average
         self._last_of: dict[str, asyncio.Future[None]] = {}  # of conversations with messages on their way
@@ -98,6 +101,8 @@ class MessageQueue:
             _, late = await asyncio.wait(self._tasks, timeout=patience)
             for task in late:
                 task.cancel()
+        for unstored in self._unstored:
+            unstored.cancel()
         self._storage.shutdown(wait=False, cancel_futures=True)
 
     async def submit(self, turn: Turn) -> AsyncIterator[Message]:
@@ -189,9 +194,15 @@ class MessageQueue:
         try:
             return await self.in_storage(lambda: self._pipeline.fail(message, turn, code, details))
         except AppError as error:
-            # The store itself is what failed: the client is told at least, and the next start finds the message.
-            log.error("failure not stored", code=error.code, reason=str(error))
+            # The store itself is what failed: the client is told at once, and the store when it is back.
+            log.error("failure not stored yet", code=error.code, reason=str(error))
+            self._later(partial(self._pipeline.fail, message, turn, code, details))
             return message.changed(status="failed", error_code=code, error_details=details)
+
+    def _later(self, store: Callable[[], object]) -> None:
+        task = asyncio.get_running_loop().create_task(until_stored(partial(self.in_storage, store)))
+        self._unstored.add(task)
+        task.add_done_callback(self._unstored.discard)
 
     def _measure(self, message: Message, turn: Turn) -> None:
         total = time.perf_counter() - turn.started

@@ -58,6 +58,13 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._recognitions = Counter(
+            "tingshuo_recognitions",
+            "What is no message: files (jobs, /v1) and utterances of FunASR's clients, by outcome: done, left, or the "
+            "code of the error.",
+            ("kind", "outcome"),
+            registry=self._registry,
+        )
         self._sockets = Gauge("tingshuo_sockets", "Open WebSockets.", registry=self._registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -70,6 +77,10 @@ class Metrics:
         self._messages.labels(kind, outcome).inc()
         for stage, seconds in {**stages, "total": total}.items():
             self._stage_seconds.labels(stage).observe(seconds)
+
+    def recognised(self, kind: str, outcome: str) -> None:
+        """Count a recording that is no message, a `file` or an utterance of `funasr`, and that came to its end."""
+        self._recognitions.labels(kind, outcome).inc()
 
     def socket(self, change: int) -> None:
         """Count a socket that opened (1) or closed (-1)."""

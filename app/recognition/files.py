@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Protocol
 
 from app.access.limits import Shares
-from app.errors import Busy, ShuttingDown
+from app.errors import INTERNAL_ERROR, AppError, Busy, ShuttingDown
 from app.recognition.decoding import Charge, decode_file, free
 from app.recognition.fair_threads import FairThreads
 from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment
 from asr.audio.recording import Recording
+from asr.errors import AsrError
 from asr.hotwords.list import EMPTY
 
 LONGEST_PROMISE = 120  # seconds: nobody waits longer for "try again in N s"
@@ -69,12 +70,15 @@ class Transcriber:
         capacity: int,
         account: Callable[[], Charge] = lambda: free,
         shares: Shares | None = None,
+        count: Callable[[str], None] = lambda outcome: None,
     ) -> None:
         """Share `recognizer` between all files.
 
         `account` returns what charges whoever asks; it is called where a file is decoded. `shares` keeps one person
-        from taking all places; None lets them.
+        from taking all places; None lets them. `count` is called with what each file ends with: done, left, or the code
+        of an error.
         """
+        self._count = count
         self._shares = shares or Shares(0)
         self._account = account
         self.limits = limits
@@ -130,6 +134,10 @@ class Transcriber:
             return await asyncio.wrap_future(self._decoders.submit(decode))
         except asyncio.CancelledError:
             left.set()
+            self._count("left")
+            raise
+        except Exception as error:
+            self._count(_outcome(error))
             raise
 
     async def hear(self, recording: Recording, options: Options) -> AsyncGenerator[FileProgress, None]:
@@ -140,6 +148,7 @@ class Transcriber:
         stop = threading.Event()
         cuts = recording.pieces()
         ahead: deque[_Piece] = deque()
+        outcome = "left"
         try:
             while True:
                 while len(ahead) <= self._workers and (span := await asyncio.to_thread(next, cuts, None)):
@@ -147,11 +156,16 @@ class Transcriber:
                     piece.future = self._threads.submit(piece.recognise)
                     ahead.append(piece)
                 if not ahead:
+                    outcome = "done"
                     return
                 async for progress in ahead[0].updates():
                     yield progress
                 ahead.popleft()
+        except Exception as error:
+            outcome = _outcome(error)
+            raise
         finally:
+            self._count(outcome)
             stop.set()
             for piece in ahead:
                 piece.future.cancel()
@@ -216,6 +230,10 @@ class _Piece:
     def _deliver(self, found: Segment | Exception | None) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._queue.put_nowait, found)
+
+
+def _outcome(error: Exception) -> str:
+    return error.code if isinstance(error, (AppError, AsrError)) else INTERNAL_ERROR
 
 
 def _step_back() -> None:

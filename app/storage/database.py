@@ -17,13 +17,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session, create_engine
 
-from app.errors import SchemaOutdated, StoreUnavailable
+from app.errors import RequestInvalid, SchemaOutdated, StoreUnavailable
 
-LOCK_TIMEOUT = 10.0  # seconds to wait for another writer of the same SQLite file
+LOCK_TIMEOUT = 10.0  # seconds to wait for another writer
+CONNECT_TIMEOUT = 5.0  # seconds to wait for a database on another machine, or for a connection that is not in use
+STATEMENT_TIMEOUT = 20.0
 FILE_NAME = "tingshuo.db"
 MIGRATIONS = Path(__file__).parent / "migrations"
 BEFORE_MIGRATIONS = "0001"  # what a database looks like that was made before there were any
@@ -41,9 +43,15 @@ def utc_now() -> datetime:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Turn what a database or a disk raises into StoreUnavailable, without a word of any user."""
+    """Turn what a database or a disk raises into StoreUnavailable, without a word of any user.
+
+    A value that a column cannot hold (a number of twenty digits, on PostgreSQL a NUL) is RequestInvalid: whoever sent
+    it can do something about it.
+    """
     try:
         yield
+    except (DataError, OverflowError) as error:
+        raise RequestInvalid("A value cannot be stored.", field="value") from error
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or type(error).__name__)
         raise StoreUnavailable(f"The database refused: {reason}") from error
@@ -58,7 +66,7 @@ class Database:
         """Prepare to reach the database at `url`; nothing is opened yet."""
         self._own = threading.local()  # the session that a thread is in
         with guarded():
-            self.engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            self.engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, **_timeouts(url))
             if self.is_sqlite:
                 event.listen(self.engine, "connect", _prepare_sqlite)
 
@@ -157,6 +165,8 @@ def _exclusive(engine: Engine) -> Iterator[Connection]:
     if engine.dialect.name != "sqlite":
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
+                for limit in ("statement_timeout", "lock_timeout"):  # a large table takes its time
+                    connection.execute(text(f"SET LOCAL {limit} = 0"))
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
             yield connection
         return
@@ -176,6 +186,22 @@ def _exclusive(engine: Engine) -> Iterator[Connection]:
 
     with own.begin() as connection:
         yield connection
+
+
+def _timeouts(url: str) -> dict[str, Any]:
+    """Return what keeps a thread from waiting for ever for a database on another machine."""
+    if not url.startswith("postgresql"):
+        return {}
+    limits = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
+    options = " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())
+    connect_args: dict[str, Any] = {
+        "connect_timeout": int(CONNECT_TIMEOUT),
+        "options": options,
+        # For a server that vanished without a word: the other side never says that a statement took too long.
+        "tcp_user_timeout": int(STATEMENT_TIMEOUT * 1000),
+        "keepalives_idle": int(STATEMENT_TIMEOUT),
+    }
+    return {"connect_args": connect_args, "pool_timeout": CONNECT_TIMEOUT}
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -141,9 +141,16 @@ class FolderRecordings(Recordings):
         (self._folder / name).unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Raise StoreUnavailable when the folder is gone."""
+        """Raise StoreUnavailable when the folder is gone, or nothing can be written there."""
         if not self._folder.is_dir():
             raise StoreUnavailable(f"There is no folder {self._folder} any more.")
+        trial = self.temporary("")
+        try:
+            trial.write_bytes(b"?")
+        except OSError as error:
+            raise StoreUnavailable(f"Nothing can be written to {self._folder}: {error.strerror}.") from error
+        finally:
+            trial.unlink(missing_ok=True)
 
     def _stat(self, name: str) -> int:
         try:

@@ -13,13 +13,15 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO
 
 import structlog
 
-from app.errors import INTERNAL_ERROR, AppError, Detail
+from app.errors import INTERNAL_ERROR, AppError, Detail, StoreUnavailable
 from app.monitoring.logs import origin
 from app.recognition.files import Options, Transcriber
+from app.storage.readiness import until_stored
 from app.storage.tables import TranscriptionJob
 from app.transcriptions.jobs import TranscriptionJobs
 from app.transcriptions.pauses import with_pauses
@@ -146,9 +148,10 @@ class Transcriptions:
             log.error("transcription failed", code=code, error=origin(error))
         try:
             ended = await asyncio.to_thread(self.jobs.finish, job.id, status, code, details)
-        except AppError as error:
-            # The store itself is what failed: the next start finds the job interrupted.
-            log.error("end of transcription not kept", code=error.code, reason=str(error))
+        except StoreUnavailable as error:
+            # The store itself is what failed: the job holds its place until its end can be stored.
+            log.error("end of transcription not stored yet", code=error.code, reason=str(error))
+            await until_stored(partial(asyncio.to_thread, self.jobs.finish, job.id, status, code, details))
             return
         took = round(time.perf_counter() - started, 2)
         log.info("transcription ended", status=status, seconds=ended.seconds, took=took)

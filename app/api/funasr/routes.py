@@ -16,6 +16,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -74,6 +75,7 @@ class Connection:
         self._live = services.live
         self._transcriber = services.transcriber
         self._limits = services.limits
+        self._count = partial(services.metrics.recognised, "funasr")
         self._asked: Asked | None = None
         self._utterance: UtteranceHandler | None = None
         self._ahead: asyncio.Task[dict[str, Any]] | None = None
@@ -159,6 +161,8 @@ class Connection:
             failure = error
         finally:
             await self._leave()
+        if utterance is not None or failure is not None:
+            self._count(failure.code if failure else "done")
         if failure is not None:
             await self._tell(failure, is_final=True)
         if command.is_end and self._open:

@@ -21,7 +21,7 @@ from app.access.person import LOCAL, NOBODY, Person
 from app.access.proxies import Proxies
 from app.access.rights import NOTHING, action_of, data_at, require
 from app.api import errors
-from app.errors import AppError, HostUnknown, LoginRequired
+from app.errors import AppError, HostUnknown, LoginRequired, NotFound
 from app.services import Services
 from app.settings import Settings
 
@@ -122,6 +122,8 @@ class Gate:
 
         What is counted while the request lasts is put into `held`. Raises AppError for who may not pass.
         """
+        if "\0" in scope["path"]:  # no id holds a NUL, which PostgreSQL would not take
+            raise NotFound("Nothing is here.")
         self._check_host(scope)
         person, fresh = await self._identify(scope, through_proxy)
         if self._counted(scope):

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 
 from app.api import errors
 from app.api.dependencies import ConversationsDependency, HistoryDependency, PersonDependency
 from app.api.unchanged import UNCHANGED, unless_known
-from app.chat.history import EXPORTS, Change, Summary, export
+from app.chat.history import EXPORTS, Change, export
 from app.chat.history.export import file_name
 from app.chat.history.listing import LONGEST_TITLE
+from app.storage.archive import begun
 
 MOST_LISTED = 200
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": errors.ErrorAnswer}}
@@ -132,34 +130,19 @@ def delete_message(
     history.delete_message(conversations.store.message(person.id, conversation_id, message_id))
 
 
-@router.get("/{conversation_id}/export", response_class=FileResponse, responses=UNKNOWN)
-async def export_conversation(
+@router.get("/{conversation_id}/export", response_class=StreamingResponse, responses=UNKNOWN)
+def export_conversation(
     conversation_id: str,
     person: PersonDependency,
     conversations: ConversationsDependency,
     history: HistoryDependency,
     format: Annotated[Literal["zip", "md", "json"], Query()] = "zip",
-) -> FileResponse:
+) -> StreamingResponse:
     """Return a conversation as Markdown, as JSON, or as a zip archive of both and the recordings."""
-    store = conversations.store
-    file = tempfile.NamedTemporaryFile(prefix="tingshuo-", suffix=f".{format}")  # noqa: SIM115 -- sent after the return
-
-    def write() -> Summary:
-        summary = history.summary(person.id, conversation_id)
-        messages = store.messages(person.id, conversation_id, limit=None)
-        export(format, summary.title, messages, store.recordings, file.file)
-        file.flush()
-        return summary
-
-    try:
-        summary = await run_in_threadpool(write)
-    except BaseException:
-        file.close()
-        raise
-    name = quote(file_name(summary.title, format))
-    return FileResponse(
-        file.name,
+    summary = history.summary(person.id, conversation_id)
+    messages = conversations.store.messages(person.id, conversation_id, limit=None)
+    return StreamingResponse(
+        begun(export(format, summary.title, messages, conversations.store.recordings)),
         media_type=EXPORTS[format],
-        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
-        background=BackgroundTask(file.close),
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file_name(summary.title, format))}"},
     )

@@ -13,6 +13,8 @@ from app.api.dependencies import MetricsDependency, ServicesDependency
 from app.errors import StoreUnavailable
 from app.storage.disk import free_bytes
 
+STORE_SECONDS = 2.0  # that the store may take to say that it works
+
 log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["health"])
@@ -42,15 +44,15 @@ async def health() -> Health:
 
 
 @router.get("/ready", responses={503: {"model": Readiness}})
-def ready(services: ServicesDependency, response: Response) -> Readiness:
-    """Say whether the model is loaded, the store can be written to, and the disk has room."""
+async def ready(services: ServicesDependency, response: Response) -> Readiness:
+    """Say whether the model is loaded, the store can be written to, and the disk has room; within STORE_SECONDS."""
     found: Status = "ready"
     if services.model.broken is not None:
         found = "model_unavailable"
     if free_bytes(services.settings.data_dir) < services.settings.min_free_bytes:
         found = "disk_full"
     try:
-        services.conversations.store.check()
+        await services.store_check.require(STORE_SECONDS)
     except StoreUnavailable as error:
         log.error("store unavailable", reason=str(error))
         found = "store_unavailable"

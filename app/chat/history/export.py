@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
-from typing import IO, Any
+from typing import Any
 
-from app.storage.recordings import Recordings, put_into
+from app.storage.archive import ZipStream
+from app.storage.database import guarded
+from app.storage.recordings import Recordings
 from app.storage.tables import Message
 
 EXPORTS = {"md": "text/markdown", "json": "application/json", "zip": "application/zip"}
@@ -19,28 +20,29 @@ SUFFIXES = {"audio/wav": ".wav", "image/png": ".png", "image/jpeg": ".jpg", "ima
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&])")
 
 
-def export(kind: str, title: str, messages: Sequence[Message], recordings: Recordings, target: IO[bytes]) -> None:
-    """Write a conversation to `target`.
+def export(kind: str, title: str, messages: Sequence[Message], recordings: Recordings) -> Iterator[bytes]:
+    """Make the file of a conversation, piece by piece.
 
     Args:
         kind: of EXPORTS.
         title: what the conversation is called.
         messages: all of it, oldest first.
         recordings: where the sound and the pictures of the messages lie.
-        target: a file, open for writing.
 
     Raises StoreUnavailable. A recording that is not kept any more is left out.
     """
     names = _names(messages) if kind == "zip" else {}
-    if kind == "zip":
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("conversation.md", _markdown(title, messages, names.get))
-            archive.writestr("conversation.json", _json(title, messages, names.get))
-            for stored, name in names.items():
-                put_into(archive, name, recordings, stored)
-    else:
+    if kind != "zip":
         write = _markdown if kind == "md" else _json
-        target.write(write(title, messages, names.get).encode())
+        yield write(title, messages, names.get).encode()
+        return
+    archive = ZipStream()
+    yield from archive.add_text("conversation.md", _markdown(title, messages, names.get))
+    yield from archive.add_text("conversation.json", _json(title, messages, names.get))
+    for stored, name in names.items():
+        with guarded():
+            yield from archive.add_recording(name, recordings, stored)
+    yield from archive.end()
 
 
 def _names(messages: Sequence[Message]) -> dict[str, str]:
