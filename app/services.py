@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from app.access.authentication import Access, access_mode
-from app.access.limits import Limits
+from app.access.limits import Limits, whose_turn
 from app.chat.conversation import Conversations
 from app.chat.history import History
 from app.chat.protocols import Dialogue
@@ -104,7 +104,7 @@ class Services:
 
         Typed messages need no model: /ready and every voice message say that it is missing.
         """
-        self.lanes = Lanes(self.settings.workers)
+        self.lanes = Lanes(self.settings.workers, whose_turn)
         self._held.callback(self.lanes.close)
         try:
             await run_in_threadpool(self._open)
@@ -150,7 +150,7 @@ class Services:
             max_sessions=settings.max_sessions,
             max_seconds=settings.max_session_seconds,
             account=self.limits.account,
-            shares=self.limits.shares(settings.max_sessions),
+            hold=self.limits.shares(settings.max_sessions).hold,
         )
         self.conversations = self._open_conversations()
 
@@ -169,7 +169,8 @@ class Services:
             workers=settings.file_workers,
             capacity=settings.max_files,
             account=self.limits.account,
-            shares=self.limits.shares(settings.max_files),
+            hold=self.limits.shares(settings.max_files).hold,
+            whose=whose_turn,
             count=partial(self.metrics.recognised, "file"),
         )
 
@@ -202,7 +203,7 @@ class Services:
             max_text_characters=settings.max_text_characters,
             metrics=self.metrics,
             account=self.limits.account,
-            shares=self.limits.shares(settings.workers + settings.max_waiting),
+            hold=self.limits.shares(settings.workers + settings.max_waiting).hold,
         )
 
     def _open_dialogue(self) -> Dialogue:

@@ -36,6 +36,12 @@ def asking() -> tuple[str, str]:
     return _asking.get()
 
 
+def whose_turn() -> str:
+    """Return whose turn the work of whoever is asking takes: the person's, or the address's where nobody is known."""
+    person, address = asking()
+    return person or address
+
+
 class Allowance:
     """So much in so many seconds for each spender; safe to share between threads."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import BinaryIO
 
-from app.access.limits import Shares
 from app.chat.pipeline import Pipeline
 from app.chat.protocols import Dialogue
 from app.chat.queue import MessageQueue
@@ -22,7 +22,7 @@ from app.errors import DomainUnknown
 from app.hotwords.corrections import Corrections
 from app.hotwords.lists import LEXICON, HotwordLists, KeptList
 from app.monitoring.metrics import Metrics
-from app.recognition.decoding import Charge, free
+from app.recognition.decoding import Charge, Hold, free
 from app.recognition.lanes import Lanes
 from app.recognition.protocols import Recognizer
 from app.storage.store import Store
@@ -47,11 +47,11 @@ class Conversations:
         max_text_characters: int = 1000,
         metrics: Metrics | None = None,
         account: Callable[[], Charge] = lambda: free,
-        shares: Shares | None = None,
+        hold: Hold = nullcontext,
     ) -> None:
         """Share `store`, `recognizer`, `dialogue` and `lanes` between all conversations, within the given bounds.
 
-        `account`, called when a message arrives, returns what charges its sender; `shares` keeps one person from having
+        `account`, called when a message arrives, returns what charges its sender; `hold` keeps one person from having
         all messages that are taken at a time.
         """
         self.store = store
@@ -63,7 +63,7 @@ class Conversations:
         self._max_text_characters = max_text_characters
         self._pipeline = Pipeline(store, self.hotword_lists, recognizer, dialogue, limits)
         self.queue = MessageQueue(
-            self._pipeline, lanes, max_waiting=max_waiting, metrics=metrics, account=account, shares=shares
+            self._pipeline, lanes, max_waiting=max_waiting, metrics=metrics, account=account, hold=hold
         )
 
     @property

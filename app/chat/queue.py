@@ -12,19 +12,18 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from typing import TypeVar
 
 import structlog
 
-from app.access.limits import Shares
 from app.chat.pipeline import Pipeline
 from app.chat.turn import Turn
 from app.errors import INTERNAL_ERROR, AppError, Busy, Detail, ShuttingDown
 from app.monitoring.logs import origin
 from app.monitoring.metrics import Metrics
-from app.recognition.decoding import Charge, free
+from app.recognition.decoding import Charge, Hold, free
 from app.recognition.lanes import Lane, Lanes
 from app.storage.readiness import until_stored
 from app.storage.tables import Message
@@ -50,7 +49,7 @@ class MessageQueue:
         max_waiting: int,
         metrics: Metrics | None = None,
         account: Callable[[], Charge] = lambda: free,
-        shares: Shares | None = None,
+        hold: Hold = nullcontext,
     ) -> None:
         """Take each message through the stages of `pipeline`.
 
@@ -60,9 +59,9 @@ class MessageQueue:
             max_waiting: how many messages may wait beside those that are recognised.
             metrics: counts messages and times their stages.
             account: called when a message arrives; returns what charges its sender with its seconds of audio.
-            shares: keeps one person from having all messages that are taken at a time; None lets them.
+            hold: keeps one person from having all messages that are taken at a time.
         """
-        self._shares = shares or Shares(0)
+        self._hold = hold
         self._pipeline = pipeline
         self._lanes = lanes
         self._workers = lanes.workers
@@ -113,7 +112,7 @@ class MessageQueue:
         """
         self.check_admission()
         held = ExitStack()
-        held.enter_context(self._shares.hold())
+        held.enter_context(self._hold())
         self._admitted += 1
         turn.charge = self._account()
         before = self._last_of.get(turn.conversation_id)
@@ -137,7 +136,7 @@ class MessageQueue:
     async def run(self, call: Callable[[], T]) -> T:
         """Recognise what is no message, within the same bounds; raises Busy, ShuttingDown, and what `call` raises."""
         self.check_admission()
-        with self._shares.hold():
+        with self._hold():
             self._admitted += 1
             try:
                 return await self._lanes.run(Lane.UPLOAD, call)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from app.errors import TooMuchAudio
@@ -17,6 +17,10 @@ from asr.audio.recording import Recording, decode_recording
 
 Charge = Callable[[float], None]
 """Takes seconds of audio from the account of whoever asked; raises TooMuchAudio when nothing is left there."""
+
+
+Hold = Callable[[], AbstractContextManager[None]]
+"""Holds a place for whoever asks; raises TooManyStreams beyond what one may have."""
 
 
 def free(seconds: float) -> None:

@@ -13,24 +13,32 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from app.access.limits import asking
-
 T = TypeVar("T")
 
 
-def spender() -> str:
-    """Return whose turn the work of whoever is asking takes: the person's, or the address's where nobody is known."""
-    person, address = asking()
-    return person or address
+Whose = Callable[[], str]
+"""Says who is asking for the work that is handed in."""
+
+
+def nobody() -> str:
+    """Take all work for that of one."""
+    return ""
 
 
 class FairThreads:
     """A pool of threads; safe to use from any thread."""
 
     def __init__(
-        self, workers: int, name: str, *, most_of_one: int | None = None, initializer: Callable[[], None] | None = None
+        self,
+        workers: int,
+        name: str,
+        whose: Whose = nobody,
+        *,
+        most_of_one: int | None = None,
+        initializer: Callable[[], None] | None = None,
     ) -> None:
-        """Start `workers` threads; of one person's work, at most `most_of_one` is done at the same time."""
+        """Start `workers` threads; of the work of one, as `whose` says, at most `most_of_one` is done at a time."""
+        self._whose = whose
         self._most = most_of_one or workers
         self._initializer = initializer
         self._waiting: OrderedDict[str, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
@@ -47,7 +55,7 @@ class FairThreads:
             if self._closed:
                 future.cancel()
                 return future
-            self._waiting.setdefault(spender(), deque()).append((future, call))
+            self._waiting.setdefault(self._whose(), deque()).append((future, call))
             self._changed.notify_all()
         return future
 

@@ -15,15 +15,14 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from app.access.limits import Shares
 from app.errors import INTERNAL_ERROR, AppError, Busy, ShuttingDown
-from app.recognition.decoding import Charge, decode_file, free
-from app.recognition.fair_threads import FairThreads
+from app.recognition.decoding import Charge, Hold, decode_file, free
+from app.recognition.fair_threads import FairThreads, Whose, nobody
 from asr import FORMATTED, Audio, AudioLimits, Formatting, HotwordList, Segment
 from asr.audio.recording import Recording
 from asr.errors import AsrError
@@ -69,17 +68,18 @@ class Transcriber:
         workers: int,
         capacity: int,
         account: Callable[[], Charge] = lambda: free,
-        shares: Shares | None = None,
+        hold: Hold = nullcontext,
+        whose: Whose = nobody,
         count: Callable[[str], None] = lambda outcome: None,
     ) -> None:
         """Share `recognizer` between all files.
 
-        `account` returns what charges whoever asks; it is called where a file is decoded. `shares` keeps one person
-        from taking all places; None lets them. `count` is called with what each file ends with: done, left, or the code
+        `account` returns what charges whoever asks; it is called where a file is decoded. `hold` keeps one person
+        from taking all places. `count` is called with what each file ends with: done, left, or the code
         of an error.
         """
         self._count = count
-        self._shares = shares or Shares(0)
+        self._hold = hold
         self._account = account
         self.limits = limits
         self._recognizer = recognizer
@@ -87,9 +87,9 @@ class Transcriber:
         self._capacity = capacity
         self._admitted = 0
         self._closing = False
-        self._threads = FairThreads(workers, "transcriber", initializer=_step_back)
+        self._threads = FairThreads(workers, "transcriber", whose, initializer=_step_back)
         # Decoding one file can take minutes, and cannot be cut into pieces: it must not keep others' from beginning.
-        self._decoders = FairThreads(workers + 1, "decoder", most_of_one=1, initializer=_step_back)
+        self._decoders = FairThreads(workers + 1, "decoder", whose, most_of_one=1, initializer=_step_back)
 
     @property
     def admitted(self) -> int:
@@ -108,7 +108,7 @@ class Transcriber:
     def place(self) -> Iterator[None]:
         """Hold one of the places for files; raises Busy or ShuttingDown when there is none, TooManyStreams."""
         self.check_admission()
-        with self._shares.hold():
+        with self._hold():
             self._admitted += 1
             try:
                 yield

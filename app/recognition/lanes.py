@@ -24,7 +24,7 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 from app.errors import ShuttingDown
-from app.recognition.fair_threads import spender
+from app.recognition.fair_threads import Whose, nobody
 
 T = TypeVar("T")
 
@@ -67,8 +67,9 @@ class _Call:
 class Lanes:
     """A pool of threads with lanes. Safe to use from any thread."""
 
-    def __init__(self, workers: int) -> None:
-        """Start `workers` threads, and the one for what is urgent."""
+    def __init__(self, workers: int, whose: Whose = nobody) -> None:
+        """Start `workers` threads, and the one for what is urgent; `whose` says who hands in a call."""
+        self._whose = whose
         self.workers = workers
         self._partials = 2 * workers  # that may wait
         self._numbers = itertools.count()
@@ -109,7 +110,7 @@ class Lanes:
                 self._dropped[lane] += 1
                 future.set_exception(Dropped("Too many partials wait already."))
                 return future
-            turn = self._turn(lane, spender())
+            turn = self._turn(lane, self._whose())
             heapq.heappush(self._jobs, _Call(lane, turn, next(self._numbers), call, wanted, future, time.monotonic()))
             self._changed.notify_all()
         return future

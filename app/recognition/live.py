@@ -14,13 +14,12 @@ import asyncio
 import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
-from app.access.limits import Shares
 from app.errors import SessionsFull, SessionTooLong
 from app.monitoring.durations import Durations
-from app.recognition.decoding import Charge, free
+from app.recognition.decoding import Charge, Hold, free
 from app.recognition.lanes import Dropped, Lane, Lanes
 from asr import Segment
 from asr.streaming import Partial, Session, SessionOptions, SpeechSegment, State
@@ -68,14 +67,14 @@ class LiveSessions:
         max_sessions: int,
         max_seconds: float,
         account: Callable[[], Charge] = lambda: free,
-        shares: Shares | None = None,
+        hold: Hold = nullcontext,
     ) -> None:
         """Share `lanes` between at most `max_sessions` speakers, each for at most `max_seconds` of audio.
 
-        `account`, called when a session begins, returns what charges whoever speaks. `shares` keeps one person from
-        taking all places; None lets them.
+        `account`, called when a session begins, returns what charges whoever speaks. `hold` keeps one person from
+        taking all places.
         """
-        self._shares = shares or Shares(0)
+        self._hold = hold
         self._account = account
         self.active = 0
         self.refused = 0
@@ -101,7 +100,7 @@ class LiveSessions:
 
         Raises SessionsFull, TooManyStreams, SampleRateUnsupported, ModelError.
         """
-        with self._place(), self._shares.hold():
+        with self._place(), self._hold():
             session = self._open_session(options)
             listener = LiveSession(
                 session, self._lanes, self, self._account(), partials=partials, max_seconds=self._max_seconds

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from app.access.limits import Shares, note_asking
+from app.access.limits import Shares, note_asking, whose_turn
 from app.errors import TooManyStreams
 from app.factory import build
 from app.recognition.fair_threads import FairThreads
@@ -163,7 +163,7 @@ def test_a_person_holds_a_quarter_of_the_places_and_an_address_half() -> None:
 
 
 def test_people_take_turns_in_a_lane() -> None:
-    lanes = Lanes(1)
+    lanes = Lanes(1, whose_turn)
     gate, order = threading.Event(), list[str]()
     note_asking("zoe", "")
     lanes.submit(Lane.UPLOAD, gate.wait)
@@ -179,7 +179,7 @@ def test_people_take_turns_in_a_lane() -> None:
 
 
 def test_people_take_turns_with_their_files_and_none_has_all_threads() -> None:
-    threads = FairThreads(2, "test", most_of_one=1)
+    threads = FairThreads(2, "test", whose_turn, most_of_one=1)
     gate, order = threading.Event(), list[str]()
     note_asking("anna", "")
     slow = [threads.submit(gate.wait) for _ in range(3)]

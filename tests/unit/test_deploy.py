@@ -103,8 +103,9 @@ def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None:
     metrics = Metrics()
     metrics.request("GET", "/", 200, 0.1)
     metrics.message("text", "done", {}, 0.1)
+    metrics.recognised("file", "done")
     metrics.collect(ModelCollector(lambda: ("m", True)))
-    watched = re.findall(r'"(tingshuo_\w+)"', (ROOT / "app" / "factory.py").read_text("utf-8"))
+    watched = re.findall(r'"(tingshuo_\w+)"', (ROOT / "app" / "services.py").read_text("utf-8"))
     exported = set(re.findall(r"(?m)^(\w+)", metrics.text().decode())) | set(watched) | {"up"}
     panels = json.loads((DEPLOY / "grafana.json").read_text("utf-8"))["panels"]
     rules = yaml.safe_load((DEPLOY / "alerts.yml").read_text("utf-8"))["groups"][0]["rules"]
