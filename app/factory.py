@@ -9,7 +9,6 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.staticfiles import StaticFiles
 
 from app.access.rights import check_rights
 from app.api import errors
@@ -36,6 +35,7 @@ from app.api.routers import (
     session,
     transcriptions,
 )
+from app.api.static_files import static_files
 from app.chat.protocols import Dialogue
 from app.language_models.worker import Commands
 from app.recognition.protocols import Recognizer
@@ -117,7 +117,7 @@ def build(
         app.include_router(router)
     app.include_router(_unknown_api_paths())
     # Not at /assets: that is where Gradio's page asks for its own build.
-    app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
+    app.mount("/ui", static_files(ASSETS), name="ui")
     if page is not None:
         page(app, settings)
     return app

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 import gradio as gr
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from gradio.routes import App
-from starlette.routing import Mount
+from starlette.responses import HTMLResponse
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from app.services import Services
 from app.ui import files, tools
 from app.ui.endpoints import Endpoints
 from app.ui.filter import Filter
+from app.ui.page_files import ASSETS, PageFiles
 from app.ui.theme import build_theme
 
 if TYPE_CHECKING:
@@ -21,7 +26,8 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-ASSETS = Path(__file__).parents[2] / "assets"
+FILES = PageFiles.find()
+GRADIOS = frozenset({b"view", b"__theme"})  # parameters of Gradio's page
 TITLE = "听说 Tingshuo"
 MAX_QUEUED = 100  # calls that wait for a thread of Gradio's
 NEVER = 10**12
@@ -33,8 +39,8 @@ def fill_page(page: gr.Blocks, endpoints: Endpoints) -> None:
     page.title, page.fill_height, page.fill_width = TITLE, True, True
     with page:
         gr.HTML(
-            html_template=_asset("html/chat.html"),
-            js_on_load=_asset("js/gradio.js"),
+            html_template=FILES.fill("html/chat.html"),
+            js_on_load=FILES.fill("js/gradio.js"),
             apply_default_css=False,
             elem_id="tingshuo",
             max_height=None,
@@ -52,12 +58,13 @@ def mount_page(app: FastAPI, settings: Settings, page: gr.Blocks | None = None) 
     uploads = files.Uploads()
     app.include_router(files.router(uploads))
     fill_page(page, Endpoints(Services.of(app), uploads))
+    app.include_router(_light_page())
     gr.mount_gradio_app(
         app,
         page,
         path="/",
         theme=build_theme(),
-        head=_asset("html/head.html"),
+        head=FILES.fill("html/head.html"),
         favicon_path=str(ASSETS / "icons" / "favicon.png"),
         footer_links=[],
         run_history=False,  # would keep what people say in a second place
@@ -81,5 +88,23 @@ def _preview_url() -> str:
     return f"https://{host}/ui/preview.jpg" if host else "ui/preview.jpg"
 
 
-def _asset(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
+def _light_page() -> APIRouter:
+    """Serve the page at / without Gradio's shell around it: a tenth of the files, and nothing that runs while it rests.
+
+    Whoever asks for a view of Gradio's own, as `?view=api` or `?__theme=dark`, gets Gradio's page with the same chat.
+    """
+    router = APIRouter()
+    text = FILES.fill("html/page.html").replace("{preview}", _preview_url())
+
+    class Light(APIRoute):
+        def matches(self, scope: Scope) -> tuple[Match, Scope]:
+            asked = parse_qs(scope.get("query_string", b""), keep_blank_values=True)
+            if scope["type"] == "http" and asked.keys() & GRADIOS:
+                return Match.NONE, {}
+            return super().matches(scope)
+
+    def page() -> HTMLResponse:
+        return HTMLResponse(text, headers={"Cache-Control": "no-cache"})
+
+    router.routes.append(Light("/", page, methods=["GET", "HEAD"], include_in_schema=False))
+    return router

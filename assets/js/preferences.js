@@ -19,7 +19,8 @@ export const onPreference = (hear) => listeners.add(hear);
 
 /** Make the page look as it is preferred. */
 export function apply() {
-  const theme = preference("theme");
+  // Gradio's pages are asked for in a colour by their address.
+  const theme = new URLSearchParams(location.search).get("__theme") ?? preference("theme");
   document.body.classList.toggle("dark", theme === "dark" || (theme === "system" && dark.matches));
   document.documentElement.dataset.text = preference("text");
   document.documentElement.style.setProperty("--ts-zoom", String(Number(preference("size")) / 100));

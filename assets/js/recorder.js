@@ -6,7 +6,7 @@ import { Resampler } from "./resample.js";
 import { encodeWav, join } from "./wav.js";
 
 export const SAMPLE_RATE = 16_000;
-const WORKLET = new URL("./recorder-worklet.js", import.meta.url).href;
+const WORKLET = new URL("../js/recorder-worklet.js", import.meta.url).href;
 const KEEP_WARM_MS = 4_000;
 const PRE_ROLL = 0.25; // seconds kept from before the press while the microphone is still open
 const TAIL_MS = 120; // what the microphone still holds when the button is let go
