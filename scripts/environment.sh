@@ -169,6 +169,14 @@ ensure_funasr_python() {
     mark_up_to_date funasr-python "${files[@]}"
 }
 
+# Gradio's client in JavaScript, for the test that calls the app with it; without npm that test is left out.
+ensure_gradio_client() {
+    command -v npm >/dev/null || return 0
+    [ -d "$VENV/npm/node_modules/@gradio/client" ] && return
+    say "Installing @gradio/client into a folder of its own in .venv"
+    npm install --prefix "$VENV/npm" --no-audit --no-fund --silent "@gradio/client@2.7.0" || say "npm failed; the test of that client is left out"
+}
+
 # --- KenLM ---------------------------------------------------------------------------------------
 
 KENLM="0.3.0"

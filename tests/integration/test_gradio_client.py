@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from asr import Recognizer
 from tests.integration.client import InstantRecognizer, Serve
 from tests.integration.conftest import start_server
 
+ROOT = Path(__file__).parents[2]
 ENDPOINTS = {"/transcribe", "/chat", "/hotwords_get", "/hotwords_set", "/conversations", "/messages"}
 
 
@@ -143,3 +146,21 @@ def test_limits_are_those_of_the_http_api(settings: Settings, serve: Serve, data
     client.predict(voice, api_name="/transcribe")
     with pytest.raises((Refused, httpx.HTTPStatusError)):
         client.predict(voice, api_name="/transcribe")
+
+
+JAVASCRIPT = ROOT / ".venv" / "npm" / "node_modules" / "@gradio" / "client" / "dist" / "index.js"
+
+
+@pytest.mark.skipif(not JAVASCRIPT.exists(), reason="@gradio/client is not there: scripts/test installs it by npm")
+def test_the_client_in_javascript_does_the_same(settings: Settings, serve: Serve) -> None:
+    # Open to everybody: node keeps no cookies, and is one visitor by the name of its session.
+    server = serve(build(settings.model_copy(update={"open": True}), recognizer=InstantRecognizer()))
+    recording = ROOT / "assets" / "examples" / "department.ogg"
+    command = ["node", ROOT / "tests" / "gradio_client.mjs", JAVASCRIPT.as_uri(), str(server.base_url), recording]
+    called = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert called.returncode == 0, called.stderr[-2000:]
+    told = json.loads(called.stdout)
+    assert told["text"] == "我要挂号"
+    assert "消化内科" in told["replies"][-1]
+    assert set(told["endpoints"]) == ENDPOINTS
+    assert "请先上传" in told["refused"]
