@@ -17,11 +17,13 @@ from bot.rules.asking import answer_question
 from bot.rules.context import TurnContext
 from bot.rules.decision import Decision
 from bot.rules.items import correct_item, end_items, read_item, remove_item
+from bot.rules.numbers_in_parts import join_number
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
 from bot.rules.records import choose_record, offer
 from bot.rules.safety import answer_alarm
-from bot.rules.talk import begin, begin_two, cancel, digress, fallback, repeat, silence, small_talk
-from bot.rules.values import change, skip, take_values
+from bot.rules.several import next_run
+from bot.rules.talk import begin, begin_two, cancel, digress, fallback, repeat, restart, silence, small_talk
+from bot.rules.values import any_day, change, skip, take_values
 from bot.state import DialogueState
 from bot.understanding.nlu import Understanding
 from bot.wording import Wording
@@ -34,6 +36,7 @@ RULES: tuple[Callable[[TurnContext], Decision | None], ...] = (
     answer_to_heard,
     remove_item,
     read_item,
+    restart,
     cancel,
     repeat,
     choose_record,
@@ -41,7 +44,9 @@ RULES: tuple[Callable[[TurnContext], Decision | None], ...] = (
     digress,
     end_items,
     skip,
+    join_number,
     correct_item,
+    any_day,
     take_values,
     change,
     yes_or_no,
@@ -95,6 +100,9 @@ class Policy:
         """Return what follows when what `decision` wanted run has been run, and `found` this."""
         turn = self._after(decision, now)
         frame, run = turn.frame, decision.run
+        if run is not None and run.knowledge is not None:
+            turn.say_text(self._wording.rows(run.knowledge, run.values, found) or self.phrase("not_known", turn.state))
+            return turn.back_to_question().remembered()
         if frame is None or run is None:
             return turn.end()
         if run.slot:
@@ -102,6 +110,12 @@ class Policy:
         table = self._wording.table(frame, turn.today)
         turn.show(*([table] if table else ()))
         turn.say_text(self._wording.done(frame, turn.state.turn, turn.today, [one.values for one in found]))
+        turn.state = replace(turn.state, done=frame)
+        if frame.more:
+            turn.frame = next_run(self._domain, frame, f"{frame.key}-{frame.more}")
+            turn.say("next_person")
+            turn.state = replace(turn.state, question=None, misunderstood=0, asked=0)
+            return turn.advance().remembered()
         return turn.leave().remembered()
 
     def failed(self, decision: Decision, now: datetime) -> Decision:

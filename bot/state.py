@@ -30,7 +30,8 @@ class SlotValue:
 class Question:
     """What the bot asked last, and therefore how the next utterance is to be read.
 
-    `slot`: the value of a slot; `heard`: whether `candidate` is what the user said for `slot`; `summary`: whether
+    `slot`: the value of a slot, with the part of a number said so far as `candidate`;
+    `heard`: whether `candidate` is what the user said for `slot`; `summary`: whether
     the whole frame is right; `change`: which slot of the frame is wrong; `intent`: whether the user meant `intent`
     (`slot` is then the one whose question it interrupts); `more`: the next entry of the task's list.
     """
@@ -58,7 +59,8 @@ class Frame:
     been asked "did you say ...?": never twice. `rejected` holds (slot, value) pairs the user has said no to.
     `skipped` names slots that were offered and passed over, `options` are
     the records to choose one of. `items` are the finished entries of the task's list, `closed` says that there are
-    no more, and `at` where an entry that was taken back for a change belongs.
+    no more, and `at` where an entry that was taken back for a change belongs. `more` is for how many
+    further people the same is to be done.
     """
 
     task: str
@@ -71,6 +73,7 @@ class Frame:
     items: tuple[Mapping[str, SlotValue], ...] = ()
     closed: bool = False
     at: int | None = None
+    more: int = 0
 
     @property
     def values(self) -> dict[str, str]:
@@ -89,7 +92,7 @@ class DialogueState:
     `misunderstood` counts turns in a row that could not be used, `asked` how often in a row the present question
     has been put. `last_texts` and `last_buttons` are what the bot said last, for a user who asks to hear it again.
     `touched` is the time of the last turn (ISO 8601); `history` holds the last turns as (role, text) where another
-    bot must be told.
+    bot must be told. `done` is the task that was done last, for a user who points back to it.
     """
 
     domain: str
@@ -103,6 +106,7 @@ class DialogueState:
     last_buttons: tuple[tuple[str, str], ...] = ()
     touched: str = ""
     history: tuple[tuple[str, str], ...] = ()
+    done: Frame | None = None
 
     @property
     def frame(self) -> Frame | None:
@@ -139,6 +143,7 @@ class DialogueState:
                 last_texts=tuple(str(text) for text in data["last_texts"]),
                 last_buttons=tuple((str(title), str(text)) for title, text in data["last_buttons"]),
                 touched=str(data.get("touched", "")),
+                done=None if data.get("done") is None else _frame(data["done"]),
                 history=tuple((str(role), str(text)) for role, text in data.get("history", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -175,6 +180,7 @@ def _frame(data: Mapping[str, Any]) -> Frame:
         items=tuple({str(name): _value(value) for name, value in entry.items()} for entry in data.get("items", ())),
         closed=bool(data.get("closed", False)),
         at=None if data.get("at") is None else int(data["at"]),
+        more=int(data.get("more", 0)),
     )
 
 

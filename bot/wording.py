@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from bot.domains.domain import Domain
-from bot.domains.parts import Task
+from bot.domains.parts import Knowledge, Task
+from bot.records.rows import FoundRow
 from bot.rules.lists import due_values, open_entry
 from bot.slots.model import placeholders
 from bot.state import DialogueState, Frame, Question, SlotValue
@@ -18,6 +19,11 @@ from bot.turn import QuickReply, Table
 
 _WEEKDAYS = "一二三四五六日"
 _NEAR_DAYS = {0: "今天", 1: "明天", 2: "后天"}
+
+
+def _week(days: str) -> str:
+    """Return the days of a timetable in words: 周一三五, 每天."""
+    return "每天" if len(days) == len(_WEEKDAYS) else f"周{days}"
 
 
 def show_day(day: date, today: date) -> str:
@@ -60,7 +66,8 @@ class Wording:
         values = {name: self.filled(name, slot, today) for name, slot in frame.slots.items() if name in due}
         if task.items:
             lines = (self.item(task, entry, today) for entry in frame.items)
-            values["items"] = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
+            listed = [f"{number}. {line}" for number, line in enumerate(lines, 1)]
+            values["items"] = "\n".join(listed) or task.items.without
             values["entries"] = str(len(frame.items))
         return {**values, "task": task.title}
 
@@ -90,6 +97,11 @@ class Wording:
         schedule = self._domain.schedules[name]
         known = {slot: self.value(slot, values[slot], today) for slot in (*schedule.slots, schedule.date)}
         return schedule.show.format_map({**known, "left": values["left"], "note": values["note"]})
+
+    def rows(self, entry: Knowledge, values: Mapping[str, str], found: Sequence[FoundRow]) -> str:
+        """Return the answer that the rows of a timetable give, "" when there are none."""
+        shown = [entry.show.format_map({**row.values, "days": _week(row.values["days"])}) for row in found]
+        return entry.answer.format_map({**values, "rows": "，".join(shown)}) if shown else ""
 
     def record(self, name: str, values: Mapping[str, str], today: date) -> str:
         """Return a record in words."""
@@ -140,6 +152,8 @@ class Wording:
             return (variants[max(0, state.asked - 1) % len(variants)],)
         if question.kind == "heard" and question.candidate:
             value = self.value(question.slot, question.candidate.value, today)
+            if not question.candidate.said:
+                return (self.phrase("same_again", state.turn, value=value),)
             label, confirm = self._domain.slots[question.slot].label, self._domain.slots[question.slot].confirm
             if confirm:
                 return (confirm.format_map({"value": value}),)
@@ -182,6 +196,10 @@ class Wording:
         labels = [self._domain.slots[name].label for name in names]
         labels += [f"第{number}条" for number in range(1, entries + 1)]
         return tuple(QuickReply(label, f"改{label}") for label in labels)
+
+    def idle_help(self, state: DialogueState) -> str:
+        """Return what the bot can do, for between tasks."""
+        return self.phrase("help", state.turn) if "help" in self._domain.phrases else ""
 
     def help(self, question: Question | None, frame: Frame | None) -> str:
         """Return how the present question can be answered."""

@@ -71,7 +71,7 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "hand_off": frozenset(),
     "expired": frozenset({"task"}),
     "which_task": frozenset({"tasks"}),
-    "then_task": frozenset({"task"}),
+    "then_task": frozenset({"task", "first"}),
     "place_taken": frozenset(),
     "item_added": frozenset({"number", "item"}),
     "item_changed": frozenset({"number", "item"}),
@@ -93,6 +93,12 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "refused": frozenset({"values"}),
     "name_titled": frozenset({"family"}),
     "restarted": frozenset(),
+    "changing": frozenset({"label"}),
+    "puzzled": frozenset({"help"}),
+    "several": frozenset({"count"}),
+    "next_person": frozenset(),
+    "same_again": frozenset({"value"}),
+    "choice_unknown": frozenset({"said", "label"}),
     "nothing_to_delete": frozenset(),
     "which_delete": frozenset({"label"}),
     "item_absent": frozenset({"item"}),
@@ -187,7 +193,12 @@ class Domain(Strict):
             check_placeholders(text, set(self.slots), f"{where}.ask")
         asked = {name for text in entry.ask for name in placeholders(text)}
         facts = {name for known in entry.facts.values() for name in known}
-        check_placeholders(entry.answer, {*asked, *facts}, f"{where}.answer")
+        rows = {"rows"} if entry.schedule else set()
+        check_placeholders(entry.answer, {*asked, *facts, *rows}, f"{where}.answer")
+        if entry.schedule:
+            _check_known(f"{where}.schedule", entry.schedule, self.schedules)
+            columns = {*self.schedules[entry.schedule].slots, "days", "note"}
+            check_placeholders(entry.show, columns, f"{where}.show")
         if bool(entry.of) != bool(entry.facts):
             raise ValueError(f"{where}: `facts:` are known of the values of a slot; write its name as `of:`")
         if entry.of:

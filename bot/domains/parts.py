@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from bot.slots.model import Strict, Variants
+from bot.slots.model import Strict, Variants, check_pattern
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -108,12 +108,16 @@ class Knowledge(Strict):
 
     The wordings may hold {slot}: the answer then holds for the value that was asked about, and may hold {slot} too.
     `facts` are what is known of each value of `of`, a slot of type choice: {消化内科: {floor: 三楼}}; the answer may
-    hold their names."""
+    hold their names. `schedule` names a timetable instead: its rows with the value that was asked about are read out
+    by `show`, and the answer holds them as {rows}.
+    """
 
     ask: list[str] = Field(min_length=1)
     answer: str = Field(min_length=1)
     of: str = ""
     facts: dict[str, dict[str, str]] = Field(default_factory=dict)
+    schedule: str = ""
+    show: str = ""
 
 
 class Action(Strict):
@@ -166,11 +170,14 @@ class ListOf(Strict):
 
     `ask` asks for the first entry, `more` for another one; `show` are the parts that an entry is read out by, put
     together without those that hold an empty slot. An entry that does not name one of the slots in `carry` has it
-    from the entry before it in the same sentence. `least` and `most` bound the number of entries.
+    from the entry before it in the same sentence; those in `leads` stand before what they belong to (疑似肿物).
+    `least` and `most` bound the number of entries, `without` is how a list without any is read out.
     """
 
     label: str = Field(min_length=1)
     slots: Steps
+    without: str = ""
+    leads: list[str] = Field(default_factory=list)
     ask: Variants
     more: Variants
     help: str
@@ -190,12 +197,25 @@ class ListOf(Strict):
         return _due(self.slots, values)
 
 
+class Notice(Strict):
+    """What is said aloud when something was asked for that a task cannot give: `said` is a regular expression."""
+
+    said: str = Field(min_length=1)
+    say: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _compiles(self) -> Self:
+        check_pattern(self.said)
+        return self
+
+
 class Task(Strict):
     """Something the bot gets done: the slots in the order they are asked, the summary to confirm, the action.
 
     `items` is a list that is filled after the slots. Without a summary nothing is confirmed: for a task that only
     looks something up; its `done` may hold {count} and {found}. With a list, both may hold {items} and {entries}, the
     number of them. Of the summary, lines with a slot that is empty are left out; of `done`, the variants with one.
+    `notices` say what was asked for and cannot be had.
     """
 
     title: str
@@ -205,6 +225,7 @@ class Task(Strict):
     summary: str = ""
     action: str
     done: Variants
+    notices: list[Notice] = Field(default_factory=list)
 
     @property
     def names(self) -> tuple[str, ...]:

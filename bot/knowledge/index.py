@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from bot.domains.parts import Knowledge
@@ -19,6 +19,8 @@ from bot.slots.mention import Mention
 from bot.slots.model import placeholders
 from bot.understanding.sounds import near_class, syllables
 
+VERY_NEAR = 0.7
+"""A wording with this score answers even what might be a wish to have something done."""
 NEAR_ENOUGH = 0.42
 """A wording with at least this score, 0 to 1, is taken for the question that was put."""
 
@@ -31,10 +33,16 @@ _LIGHT = re.compile(
 
 @dataclass(frozen=True)
 class Answer:
-    """The `text` that answers a question; `missing` is the slot whose value must be known to answer ("" for none)."""
+    """The `text` that answers a question.
+
+    `missing` is the slot whose value must be known to answer ("" for none). With `entry` the text is to be made of the
+    rows of its timetable that have `values`.
+    """
 
     text: str
     missing: str = ""
+    entry: Knowledge | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 class KnowledgeIndex:
@@ -52,21 +60,23 @@ class KnowledgeIndex:
         self._mean = sum(map(len, self._documents)) / total if total else 1.0
         self._own = [self._score(document, document) for document in self._documents]
 
-    def find(self, question: str, about: Sequence[Mention], known: Mapping[str, str]) -> Answer | None:
+    def find(
+        self, question: str, about: Sequence[Mention], known: Mapping[str, str], least: float = NEAR_ENOUGH
+    ) -> Answer | None:
         """Return the answer to `question`, None when nothing comes near.
 
         `about` are the values named in it, at their places in `question`; `known` are those that the task has, which
         count where a question names none.
         """
-        asked = Counter(_units(self._delexicalised(question, about)))
         best, entry, wording = 0.0, None, ""
-        for (candidate, text), document, own in zip(self._wordings, self._documents, self._own, strict=True):
-            score = self._score(asked, document) / own if own else 0.0
-            share = self._share(asked, document)
-            score = min(1.0, score) * (0.35 + 0.65 * share)
-            if score > best:
-                best, entry, wording = score, candidate, text
-        if entry is None or best < NEAR_ENOUGH:
+        for spelled in dict.fromkeys((self._delexicalised(question, about), question)):
+            asked = Counter(_units(spelled))
+            for (candidate, text), document, own in zip(self._wordings, self._documents, self._own, strict=True):
+                score = min(1.0, self._score(asked, document) / own if own else 0.0)
+                score *= 0.35 + 0.65 * self._share(asked, document)
+                if score > best:
+                    best, entry, wording = score, candidate, text
+        if entry is None or best < least:
             return None
         values = {**known, **{one.slot: one.value or one.said for one in about}}
         return self._answer(entry, wording, values)
@@ -80,6 +90,8 @@ class KnowledgeIndex:
         lacking = sorted(needed - values.keys())
         if lacking:
             return Answer("", lacking[0])
+        if entry.schedule:
+            return Answer("", entry=entry, values={name: values[name] for name in placeholders(wording)})
         facts = entry.facts.get(values[entry.of]) if entry.of else {}
         return None if facts is None else Answer(entry.answer.format_map({**values, **facts}))
 

@@ -45,6 +45,8 @@ class ActionRunner:
     def run(self, call: ActionCall, now: datetime) -> list[FoundRow]:
         """Run the action and return what it found; raises ActionFailed, and then nothing was written."""
         try:
+            if call.knowledge is not None:
+                return self._records.schedules.rows(call.knowledge.schedule, call.values)
             return self._look_up(call, now) if call.slot else self._act(call, now)
         except SQLAlchemyError as error:
             what = call.action or f"look-up of {call.slot}"
@@ -75,9 +77,10 @@ class ActionRunner:
         elif action.do == "find":
             return self._records.find(record, {name: call.values[name] for name in action.match}, now)
         else:
-            row = call.values[self._domain.record_slot(call.task, record)]
+            rows = call.values[self._domain.record_slot(call.task, record)]
             if action.do == "change":
-                self._records.change(record, row, {name: call.values[name] for name in action.set}, self._place(call))
+                self._records.change(record, rows, {name: call.values[name] for name in action.set}, self._place(call))
             else:
-                self._records.cancel(record, row, now)
+                for row in rows.split(","):
+                    self._records.cancel(record, row, now)
         return []

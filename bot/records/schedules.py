@@ -43,6 +43,18 @@ class Schedules:
                     rows = [row.columns() for row in schedule.rows]
                     connection.execute(table.insert(), [{"note": "", **row} for row in rows])
 
+    def rows(self, name: str, match: Mapping[str, str]) -> list[FoundRow]:
+        """Return the lines of a timetable that have the values of `match`, with their days."""
+        schedule, table = self._domain.schedules[name], self._tables[name]
+        self._table_of(schedule.booked)
+        query = table.select().order_by(table.c.id)
+        for slot, value in match.items():
+            query = query.where(table.c[slot] == value)
+        columns = (*schedule.slots, "days", "note")
+        with self._engine.connect() as connection:
+            found = connection.execute(query).mappings().all()
+        return [FoundRow(str(row["id"]), {column: str(row[column]) for column in columns}) for row in found]
+
     def find(self, name: str, match: Mapping[str, str], now: datetime) -> list[FoundRow]:
         """Return what is free on the day that `match` names and fits its other values.
 

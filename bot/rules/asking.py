@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.knowledge.index import NEAR_ENOUGH, VERY_NEAR
 from bot.rules.context import TurnContext
 from bot.rules.decision import Decision
 
@@ -11,10 +12,19 @@ from bot.rules.decision import Decision
 def answer_question(turn: TurnContext) -> Decision | None:
     """Answer a question from what the domain knows or the task has; values stated beside it are taken afterwards."""
     heard = turn.understanding
-    if not heard.question:
+    if not (heard.question or heard.requested):
         return None
     known = turn.frame.values if turn.frame else {}
-    answer = turn.knowledge.find(heard.text, heard.asked_about, known) if turn.knowledge else None
+    least = NEAR_ENOUGH if heard.question else VERY_NEAR
+    about = [*heard.asked_about, *(() if heard.question else heard.mentions)]
+    answer = turn.knowledge.find(heard.text, about, known, least)
+    if answer is None and not heard.question:
+        return None
+    if answer is not None and not heard.question:
+        turn.understanding = heard = replace(heard, mentions=(), intents=())
+    if answer is not None and answer.entry is not None:
+        turn.understood()
+        return turn.look_up(answer.entry, answer.values)
     if answer is not None and answer.text:
         turn.say_text(answer.text)
     elif heard.top and not _only_agrees(turn):

@@ -5,16 +5,18 @@ A context lives as long as one call of the policy. Nothing outside it changes: i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
 from bot.domains.domain import Domain
-from bot.domains.parts import ListOf, Step, Task
+from bot.domains.parts import Knowledge, ListOf, Step, Task
 from bot.knowledge.index import KnowledgeIndex
 from bot.rules.decision import ActionCall, Decision
 from bot.rules.filling import Filling
 from bot.rules.lists import close_entry, due_values, open_entry, values_of
+from bot.rules.several import MOST_RUNS, known_from, remembered, runs_wanted
 from bot.slots.date import day_problem
 from bot.state import DialogueState, Frame, Question
 from bot.turn import Table
@@ -78,13 +80,27 @@ class TurnContext:
                 values = self.wording.ack(slots, filling.hinted, filling.frame, self.today)
                 self.say(phrase, values=values)
 
+    def notice(self) -> None:
+        """Say what of the utterance cannot be had in the present task: a train's time, a reminder every day."""
+        frame = self.frame
+        for notice in self.domain.tasks[frame.task].notices if frame else ():
+            if re.search(notice.said, self.understanding.text):
+                self.say_text(notice.say)
+
     def understood(self) -> None:
         """Count this turn as one that could be used."""
         self.state = replace(self.state, misunderstood=0)
 
     def open(self, task: str) -> Frame:
         """Put a new frame for `task` on the stack."""
-        frame = Frame(task=task, key=f"{self.state.key}-{self.state.turn}")
+        text = self.understanding.text
+        known = known_from(self.domain, task, self.state.done, text)
+        people = any(self.domain.slots[name].type == "person" for name in self.domain.tasks[task].names)
+        acts = self.domain.actions[self.domain.tasks[task].action].do == "add"
+        runs = min(MOST_RUNS, runs_wanted(text)) if people and acts else 1
+        frame = Frame(task=task, key=f"{self.state.key}-{self.state.turn}", slots=known, more=runs - 1)
+        if runs > 1:
+            self.say("several", count=str(runs))
         self.state = replace(self.state, frames=(*self.state.frames, frame), question=None, asked=0)
         return frame
 
@@ -121,7 +137,10 @@ class TurnContext:
             return Decision(
                 self.state, self._lead(), run=ActionCall(frame.task, "", frame.key, frame.values, missing[0])
             )
-        return self.ask(Question("slot", missing[0]))
+        self.frame, offered = remembered(self.domain, frame, missing[0], self.state.done)
+        if self.frame != frame:
+            return self.advance()
+        return self.ask(Question("heard", missing[0], offered) if offered else Question("slot", missing[0]))
 
     def _fill_list(self, task: Task, items: ListOf, frame: Frame) -> Frame:
         """Put the open entry away, aloud, and see whether there may be so few or so many."""
@@ -152,6 +171,10 @@ class TurnContext:
         return Decision(
             self.state, self._lead(), run=ActionCall(frame.task, task.action, frame.key, values, items=items)
         )
+
+    def look_up(self, entry: Knowledge, values: Mapping[str, str]) -> Decision:
+        """Have the rows of a timetable looked up that answer a question about `values`."""
+        return Decision(self.state, self._lead(), run=ActionCall("", "", "", values, knowledge=entry))
 
     def _lead(self) -> tuple[str, ...]:
         lead = "".join(self._said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bot.domains.parts import Knowledge
 from bot.state import DialogueState
 from bot.turn import QuickReply, Table
 
@@ -14,7 +15,8 @@ class ActionCall:
     """An action to run: its name in the domain, the frame's values, and a key that is the same when it is retried.
 
     `items` are the values of the entries of the task's list.
-    With `slot` it is no action but the look-up of the records that this slot may be filled with.
+    With `slot` it is no action but the look-up of the records that this slot may be filled with, with `knowledge` that
+    of the rows of a timetable which answer a question.
     """
 
     task: str
@@ -23,6 +25,7 @@ class ActionCall:
     values: Mapping[str, str]
     slot: str = ""
     items: tuple[Mapping[str, str], ...] = ()
+    knowledge: Knowledge | None = None
 
 
 @dataclass(frozen=True)

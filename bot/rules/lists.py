@@ -101,6 +101,9 @@ def entries_said(items: ListOf, mentions: Sequence[Mention]) -> list[list[Mentio
             groups.append([mention])
         else:
             last.append(mention)
+    for before, group in pairwise(groups):
+        while len(before) > 1 and before[-1].slot in items.leads:
+            group.insert(0, before.pop())
     carried = set(items.carry)
     for before, group in pairwise(groups):
         named = {one.slot for one in group}

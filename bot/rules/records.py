@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,9 @@ from bot.rules.decision import Decision
 from bot.slots.record import LAST
 from bot.state import Frame, Option, Question, SlotValue
 
+_ALL = re.compile(
+    r"(?<!不)(?:都|全|所有|一起|[两三四几]个(?:都|全)?)(?:部|都)?(?:退|取消|不要|不看|不去|要退|是|删|撤|给我退|$)"
+)
 MOST = 9
 """So many records are listed; who has more can be read none of them."""
 
@@ -22,6 +26,11 @@ def choose_record(turn: TurnContext) -> Decision | None:
         return None
     if turn.domain.slots[question.slot].type != "record":
         return None
+    if _all_are_meant(turn, frame):
+        turn.understood()
+        every = SlotValue(",".join(one.id for one in frame.options), "；".join(one.shown for one in frame.options))
+        turn.frame = replace(frame, slots={**frame.slots, question.slot: every}, options=())
+        return turn.advance()
     left = _left(turn, frame, question.slot)
     if left is None:
         return None
@@ -31,6 +40,12 @@ def choose_record(turn: TurnContext) -> Decision | None:
         return turn.advance()
     turn.say("which_record")
     return turn.ask(question)
+
+
+def _all_are_meant(turn: TurnContext, frame: Frame) -> bool:
+    """Whether all the records listed are to be cancelled: 都退了吧. Nothing else can be done to several at once."""
+    cancels = turn.domain.actions[turn.domain.tasks[frame.task].action].do == "cancel"
+    return cancels and not turn.understanding.reserved and bool(_ALL.search(turn.understanding.text))
 
 
 def offer(turn: TurnContext, slot: str, found: Sequence[FoundRow]) -> Decision:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.domains.parts import Step
 from bot.rules.context import MAX_ASKED, TurnContext
 from bot.rules.decision import Decision
 from bot.rules.filling import fill
+from bot.rules.records import choose_anew
 from bot.slots import SURE
-from bot.state import Question
+from bot.state import Frame, Question
 from bot.turn import QuickReply
 from bot.understanding.intents import POSSIBLE
 
 DEEPEST = 3
 """So many tasks may be begun within each other."""
+_WITHDRAWS = re.compile(r"取消|退|不去|去不了|不来|来不了|不看")
 HAND_OFF_AFTER = 3
 """After so many turns in a row that were not understood, a human is named who can help."""
 
@@ -22,8 +27,13 @@ def silence(turn: TurnContext) -> Decision | None:
     """Ask again when nothing was said."""
     if not turn.understanding.silent:
         return None
-    turn.say("silent")
-    return turn.resume()
+    if turn.understanding.spoken or not turn.understanding.text.strip():
+        turn.say("silent")
+    else:
+        turn.say(
+            "puzzled", help=turn.wording.help(turn.state.question, turn.frame) or turn.wording.idle_help(turn.state)
+        )
+    return turn.back_to_question()
 
 
 def cancel(turn: TurnContext) -> Decision | None:
@@ -31,8 +41,9 @@ def cancel(turn: TurnContext) -> Decision | None:
     frame, heard = turn.frame, turn.understanding
     if heard.top == "cancel" and not heard.mentions:
         if frame is None:
-            turn.say("nothing_to_cancel")
-            return turn.end()
+            return _cancel_a_record(turn)
+        if heard.reserved:
+            return turn.ask(_about_cancelling(turn))
         if heard.spoken and len(frame.slots) > 1 and dict(heard.intents)["cancel"] < SURE:
             return turn.ask(_about_cancelling(turn))
         return turn.drop()
@@ -41,10 +52,56 @@ def cancel(turn: TurnContext) -> Decision | None:
     return None
 
 
+def _cancel_a_record(turn: TurnContext) -> Decision:
+    """Begin the task that cancels what was done before, when there is one: nothing else can be meant."""
+    undoing = [name for name, task in turn.domain.tasks.items() if turn.domain.actions[task.action].do == "cancel"]
+    if len(undoing) == 1 and not turn.understanding.reserved and _WITHDRAWS.search(turn.understanding.text):
+        turn.understood()
+        turn.open(undoing[0])
+        return turn.advance()
+    turn.say("nothing_to_cancel")
+    return turn.end()
+
+
 def _about_cancelling(turn: TurnContext) -> Question:
     """Return the question whether to cancel; it keeps the slot it interrupts, which may be answered instead."""
     question = turn.state.question
     return Question("intent", slot=question.slot if question else "", intent="cancel")
+
+
+def restart(turn: TurnContext) -> Decision | None:
+    """Begin the task anew, or go back to the slot that was filled last."""
+    frame, heard = turn.frame, turn.understanding
+    if frame is None or heard.top not in ("restart", "back") or heard.reserved:
+        return None
+    turn.understood()
+    if heard.top == "back":
+        filled = [name for name in frame.slots if turn.domain.slots[name].type != "record" and frame.slots[name].said]
+        asked = [name for name in filled if any(step.slot == name and step.need != "optional" for step in _steps(turn))]
+        if not asked:
+            return turn.resume()
+        turn.frame = (
+            choose_anew(turn, frame, asked[-1]) if _tells_a_place(turn, asked[-1]) else frame.without(asked[-1])
+        )
+        turn.say("changing", label=turn.domain.slots[asked[-1]].label)
+        return turn.ask(Question("slot", asked[-1]))
+    turn.say("restarted")
+    turn.frame = Frame(task=frame.task, key=f"{turn.state.key}-{turn.state.turn}")
+    turn.state = replace(turn.state, question=None, asked=0)
+    return turn.advance()
+
+
+def _steps(turn: TurnContext) -> Sequence[Step]:
+    return turn.domain.tasks[turn.frame.task].slots if turn.frame else ()
+
+
+def _tells_a_place(turn: TurnContext, slot: str) -> bool:
+    """Whether a slot decides which free place is taken, so that the place goes with it."""
+    return bool(turn.frame) and any(
+        slot in model.match and model.schedule
+        for name in (turn.frame.slots if turn.frame else ())
+        if (model := turn.domain.slots[name])
+    )
 
 
 def repeat(turn: TurnContext) -> Decision | None:
@@ -62,13 +119,18 @@ def repeat(turn: TurnContext) -> Decision | None:
 
 def begin_two(turn: TurnContext) -> Decision | None:
     """Begin two tasks that were wanted in one sentence, the first on top; what was said for the other is kept."""
-    tasks = [turn.domain.task_of(intent) for intent in turn.understanding.wanted]
+    tasks = [turn.domain.task_of(intent) for intent, _ in turn.understanding.wanted]
     if turn.frame is not None or len(tasks) < 2:
         return None
     first, second = turn.domain.tasks[tasks[0]], turn.domain.tasks[tasks[1]]
     own = [step.slot for step in second.slots if step.slot not in first.names]
-    turn.frame = fill(turn.open(tasks[1]), own, turn.understanding, "").frame
-    turn.say("then_task", task=second.title)
+    begins = turn.understanding.wanted[1][1]
+    theirs = tuple(one for one in turn.understanding.mentions if one.start >= begins)
+    frame = fill(turn.open(tasks[1]), own, turn.understanding, "").frame
+    turn.frame = fill(frame, second.names, replace(turn.understanding, mentions=theirs), "").frame
+    shared = tuple(one for one in turn.understanding.mentions if one.start < begins or one.slot in own)
+    turn.understanding = replace(turn.understanding, mentions=shared)
+    turn.say("then_task", task=second.title, first=first.title)
     turn.open(tasks[0])
     return None
 
@@ -82,6 +144,7 @@ def begin(turn: TurnContext) -> Decision | None:
     if turn.frame is not None:
         return turn.resume()
     turn.open(task)
+    turn.notice()
     return turn.advance()
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.domains.parts import ListOf, Task
 from bot.rules.context import TurnContext, missing_in_entry
 from bot.rules.decision import Decision
 from bot.rules.filling import Filling, fill
-from bot.rules.lists import entries_said, lacks, open_entry, values_of
+from bot.rules.lists import entries_said, lacks, open_entry, reopen_entry, values_of
 from bot.rules.records import choose_anew, told_by
 from bot.rules.times import settle_times
 from bot.slots import Mention
@@ -19,6 +21,10 @@ from bot.turn import QuickReply
 MOSTLY_VALUES = 0.6
 """An utterance of which so much is values begins their task, although nobody asked: 后天下午."""
 
+_ANY_DAY = re.compile(
+    r"越[早快]越好|最早|最快|最近|尽快|尽早|赶紧|早点|哪天都|哪天(?:有号|能看|方便)|随便|都可以|都行|无所谓|什么时候都|你看着(?:办|安排)|有号就行|不挑"
+)
+_NEXT_WEEK = re.compile(r"下个?(?:周|星期|礼拜)")
 _ASK_THEMSELVES = frozenset({"date_vague", "name_incomplete", "name_needed"})
 _PASSES = ("deny", "pass", "finish", "unknown_answer")
 _WITH_A_DAY = frozenset({"date_past", "date_far"})
@@ -26,8 +32,9 @@ _WITH_A_DAY = frozenset({"date_past", "date_far"})
 
 def take_values(turn: TurnContext) -> Decision | None:
     """Fill what was said into the frame, opening one when the values belong to a task."""
+    absent = _leave_out_absent(turn)
     if not turn.understanding.mentions:
-        return None
+        return turn.back_to_question() if absent and turn.frame is not None else None
     frame = turn.frame
     if frame is None:
         opened = _task_of_values(turn)
@@ -44,7 +51,8 @@ def take_values(turn: TurnContext) -> Decision | None:
     if filling.untouched:
         return None
     filling, over = settle_times(turn, task, filling)
-    turn.frame = _without_other_records(turn, filling)
+    turn.frame = _told_by_timetable(turn, _without_other_records(turn, filling))
+    turn.notice()
     turn.understood()
     if filling.filled or filling.changed or filling.emptied:
         turn.state = replace(turn.state, asked=0)  # there is progress, so nobody is stuck
@@ -66,12 +74,32 @@ def take_values(turn: TurnContext) -> Decision | None:
     return turn.advance()
 
 
+def _leave_out_absent(turn: TurnContext) -> bool:
+    """Say what was looked for and not found, and take it, with the place it was looked for in, for no entry."""
+    mentions = turn.understanding.mentions
+    absent = [one for one in mentions if one.absent]
+    if not absent:
+        return False
+    turn.understood()
+    turn.say("item_absent", item="、".join(dict.fromkeys(one.value or one.said for one in absent)))
+    carried = {slot for task in turn.domain.tasks.values() if task.items for slot in task.items.carry}
+    kept: list[Mention] = []
+    for mention in mentions:
+        after = [one for one in mentions if one.start >= mention.end and one.slot not in carried]
+        if not mention.absent and not (mention.slot in carried and after and after[0].absent):
+            kept.append(mention)
+    turn.understanding = replace(turn.understanding, mentions=tuple(kept))
+    return True
+
+
 def _fill_list(turn: TurnContext, task: Task, items: ListOf, filling: Filling, asked: str) -> Filling:
     """Put the entries that were said into the task's list; the last one stays open for what it still needs."""
     heard, names = turn.understanding, items.names
     mentions = [mention for mention in heard.mentions if mention.slot in names]
     one_entry = heard.correcting or filling.frame.at is not None or any(one.negated for one in mentions)
     groups = [mentions] if one_entry else entries_said(items, mentions)
+    if mentions and _adds_to_last(task, filling.frame, mentions):
+        filling = replace(filling, frame=reopen_entry(task, filling.frame, len(filling.frame.items) - 1))
     for number, group in enumerate(group for group in groups if group):
         frame = filling.frame
         entry = values_of(open_entry(task, frame))
@@ -82,6 +110,14 @@ def _fill_list(turn: TurnContext, task: Task, items: ListOf, filling: Filling, a
         frame = replace(frame, closed=frame.closed and bool(open_entry(task, frame)))
         filling = fill(frame, names, replace(heard, mentions=tuple(group)), asked, filling)
     return filling
+
+
+def _adds_to_last(task: Task, frame: Frame, mentions: Sequence[Mention]) -> bool:
+    """Whether what was said completes the entry before: 取了活检, 大小0.5厘米."""
+    if task.items is None or not frame.items or open_entry(task, frame):
+        return False
+    needed = {step.slot for step in task.items.slots if step.need == "required"}
+    return not any(one.slot in needed for one in mentions)
 
 
 def _to_acknowledge(task: Task, filling: Filling) -> Filling:
@@ -95,6 +131,24 @@ def _to_acknowledge(task: Task, filling: Filling) -> Filling:
 def _without(filling: Filling, slots: Collection[str]) -> Filling:
     filled = tuple(name for name in filling.filled if name not in slots)
     return replace(filling, filled=filled, changed=tuple(name for name in filling.changed if name not in slots))
+
+
+def any_day(turn: TurnContext) -> Decision | None:
+    """Look for the nearest free place when any day will do: 越早越好, 下周随便哪天都行."""
+    frame, question, heard = turn.frame, turn.state.question, turn.understanding
+    if frame is None or question is None or question.kind != "slot" or turn.domain.slots[question.slot].type != "date":
+        return None
+    chosen = [one for one in heard.mentions if one.slot == question.slot and one.value]
+    if chosen or not turn.domain.schedule_slot(frame.task) or not _ANY_DAY.search(heard.text):
+        return None
+    later = 7 - turn.today.weekday() if _NEXT_WEEK.search(heard.text) else 1
+    first = turn.today + timedelta(days=later)
+    frame = replace(frame, slots={**frame.slots, question.slot: SlotValue(first.isoformat(), heard.text)})
+    turn.understanding = replace(heard, mentions=tuple(one for one in heard.mentions if one.slot != question.slot))
+    turn.frame = frame
+    turn.understood()
+    turn.acknowledge(Filling(frame=frame, filled=(question.slot,)))
+    return take_values(turn) or turn.advance()
 
 
 def skip(turn: TurnContext) -> Decision | None:
@@ -162,6 +216,23 @@ def _without_other_records(turn: TurnContext, filling: Filling) -> Frame:
             if chosen and other in frame.slots and frame.slots[other].said == chosen.said:
                 frame = frame.without(other)
         frame = replace(frame.without(name), options=())
+    return frame
+
+
+def _told_by_timetable(turn: TurnContext, frame: Frame) -> Frame:
+    """Return the frame with what its values imply: who asks for a doctor need not say the department."""
+    slot = turn.domain.schedule_slot(frame.task)
+    if not slot:
+        return frame
+    schedule = turn.domain.schedules[turn.domain.slots[slot].schedule]
+    names = [name for name in schedule.slots if name not in schedule.flexible and name not in frame.slots]
+    known = {name: frame.slots[name].value for name in schedule.slots if name in frame.slots}
+    rows = [row.columns() for row in schedule.rows]
+    rows = [row for row in rows if all(row[name] == value for name, value in known.items())]
+    for name in names if known else ():
+        values = {str(row[name]) for row in rows}
+        if len(values) == 1:
+            frame = replace(frame, slots={**frame.slots, name: SlotValue(values.pop(), "")})
     return frame
 
 

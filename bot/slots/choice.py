@@ -24,13 +24,17 @@ class Choice:
     hints: Sequence[str] = ()
     patterns: Sequence[str] = ()
     refuse: str = ""
+    signs: Sequence[str] = ()
+    over: Sequence[str] = ()
 
 
 class ChoiceReader:
     """Finds the values of a list; longer names win over shorter ones inside them, names win over hints."""
 
-    def __init__(self, slot: str, choices: Sequence[Choice]) -> None:
-        """Index `choices` for `slot`."""
+    def __init__(self, slot: str, choices: Sequence[Choice], others: str = "") -> None:
+        """Index `choices` for `slot`; `others` is what a value looks like that is not among them ("" for nothing)."""
+        self._others = re.compile(others) if others else None
+        self._signs = [(_sign(sign), choice) for choice in choices for sign in choice.signs]
         self._slot = slot
         self._words: dict[str, tuple[Choice, How]] = {}
         for choice in choices:
@@ -60,7 +64,19 @@ class ChoiceReader:
         picked = [_doubted(mention, rivals) for mention in pick(found)]
         if any(mention.how != "hint" for mention in picked):
             picked = [mention for mention in picked if mention.how != "hint"]
+        over = {value for one in picked if one.details.get("over") for value in one.details["over"].split()}
+        picked = [mention for mention in picked if mention.value not in over]
+        if not picked and self._others and (match := self._others.search(heard.text)):
+            return [self._unknown(heard, match)]
         return picked
+
+    def _unknown(self, heard: CleanText, match: re.Match[str]) -> Mention:
+        """Return the mention of what looks like a value and is none: a doctor who does not work here."""
+        start, end = match.span()
+        confidence = spelled_confidence(heard, start, end)
+        details = {"said": heard.shown[start:end]}
+        return Mention(self._slot, "", heard.shown[start:end], start, end, confidence, "spelled", float(end - start),
+                       problem="choice_unknown", details=details)  # fmt: skip
 
     def _by_spelling(self, heard: CleanText, *, asked: bool) -> list[Mention]:
         """Return the words that stand there; one of a single character counts only when it was asked for."""
@@ -72,6 +88,13 @@ class ChoiceReader:
                 confidence = spelled_confidence(heard, start, start + len(word))
                 found.append(self._mention(heard, choice, (start, start + len(word)), confidence, how, len(word), word))
                 start = heard.text.find(word, start + 1)
+        for sign, choice in self._signs:
+            for match in sign.finditer(heard.text):
+                side = "sign" if match["sign"] else "mark"
+                word = (match["part"] or match["limb"]) + match[side]
+                confidence = spelled_confidence(heard, *match.span(side))
+                mention = self._mention(heard, choice, match.span(side), confidence, "hint", len(word), word)
+                found.append(replace(mention, details={**mention.details, "over": " ".join(choice.over)}))
         for pattern, choice in self._patterns:
             for match in pattern.finditer(heard.text):
                 confidence = spelled_confidence(heard, *match.span())
@@ -114,6 +137,14 @@ class ChoiceReader:
             problem="choice_refused" if choice.refuse else "",
             details={"value": choice.value, "reason": choice.refuse, "word": word},
         )
+
+
+def _sign(sign: str) -> re.Pattern[str]:
+    """Return what finds a part and what is wrong with it in one sentence, in either order."""
+    first, second = ("|".join(sorted(map(re.escape, side.split()), key=len, reverse=True)) for side in sign.split("/"))
+    return re.compile(
+        rf"(?P<part>{first})[^。;!?]{{0,16}}?(?P<sign>{second})|(?P<mark>{second})[^,。;!?]{{0,6}}?(?P<limb>{first})"
+    )
 
 
 def _doubted(mention: Mention, near: Sequence[Mention]) -> Mention:

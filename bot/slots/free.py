@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 
 from bot.slots.choice import Choice, ChoiceReader
-from bot.slots.mention import How, Mention, spelled_confidence
+from bot.slots.mention import How, Mention, pick, spelled_confidence
 from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import SoundLexicon, Sounds
 
@@ -26,12 +28,24 @@ _SAME_CUE = 0.8
 _SHORTEST_TEXT = 2  # characters
 _LIGHT = re.compile(r"[嗯呃额啊哦,，\s]+|一下|一声|一次|一?件事情?|要(?!求)|得(?!到)")
 _POLITE = re.compile(r"(?:[吧啊呀哦\s]|好吗|好不好|可以吗|行吗|谢谢)+$")
-CLAUSE = re.compile(r"[,，。;；!！?？]|然后|顺便|另外|接着|再(?=[帮给订挂查改设买写])")
+CLAUSE = re.compile(
+    r"[,，。;；!！?？]|然后|顺便|另外|接着|还(?:有|要|想)(?=[^么吗没])|并且|同时|[再和跟](?=[帮给订挂查改设买写提退约])"
+)
 """Where something else may begin."""
 
 
+@cache
+def _city() -> re.Pattern[str]:
+    """Return what finds the cities of China, with the part of the name that tells one of their stations."""
+    names = Path(__file__).with_name("cities.txt").read_text(encoding="utf-8").split()
+    longest_first = "|".join(sorted(names, key=len, reverse=True))
+    return re.compile(
+        rf"(?:{longest_first})(?:[东南西北](?![门边京宁昌通阳充平安海戴])|虹桥|松江|双流|白云|浦东|大兴|首都)?(?:火车站|高铁站|机场)?"
+    )
+
+
 class PlaceReader:
-    """Finds places: those listed by spelling or sound, others by their endings or as the bare answer."""
+    """Finds places: cities, those listed by spelling or sound, others by their endings or as the bare answer."""
 
     def __init__(self, slot: str, listed: Sequence[Choice]) -> None:
         """Read for `slot`, with the places that are known."""
@@ -40,7 +54,8 @@ class PlaceReader:
 
     def read(self, heard: CleanText, sounds: Sounds | None, *, asked: bool, now: datetime) -> list[Mention]:
         """Return the places named; see SlotReader."""
-        found = self._listed.read(heard, sounds, asked=asked, now=now)
+        cities = [_whole(self._slot, heard, match.span(), "spelled") for match in _city().finditer(heard.text)]
+        found = pick([*cities, *self._listed.read(heard, sounds, asked=asked, now=now)])
         if found:
             return found
         if match := _PLACE.search(heard.text):

@@ -26,7 +26,8 @@ class Mention:
 
     `value` is normalised; it is empty when `problem` says why the words cannot be used (the name of a phrase, with
     `details` to fill it). `how`: by its spelling, its sound, a word that hints at it, or as the bare answer to a
-    question. `negated`: the user said "not this". `gain` ranks overlapping finds.
+    question. `negated`: the user said "not this"; `absent`: that it was looked for and not found (未见息肉).
+    `gain` ranks overlapping finds.
     """
 
     slot: str
@@ -40,6 +41,7 @@ class Mention:
     problem: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     negated: bool = False
+    absent: bool = False
 
 
 class SlotReader(Protocol):

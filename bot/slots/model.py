@@ -38,6 +38,7 @@ _OF_TYPE: dict[str, frozenset[str]] = {
     "converts": frozenset({"measure"}),
     "longest": frozenset({"text"}),
     "pattern": frozenset({"pattern"}),
+    "others": frozenset({"choice"}),
     "record": frozenset({"record"}),
     "schedule": frozenset({"record"}),
     "fills": frozenset({"record"}),
@@ -69,14 +70,28 @@ class Strict(BaseModel):
 
 
 class Value(Strict):
-    """One value of a choice: its words, and either why it cannot be had or when its time of day ends."""
+    """One value of a choice: its words, and either why it cannot be had or when its time of day ends.
+
+    `signs` hint at it by two words of one sentence, like 眼睛 眼 / 疼 花 模糊: any of the first with any of the second.
+    What is hinted at by them goes before what is hinted at in `over`: 孩子 / 发烧 before the fever of adults.
+    """
 
     value: str = Field(min_length=1)
     synonyms: list[str] = []
     hints: list[str] = []
+    signs: list[str] = []
+    over: list[str] = []
     patterns: list[str] = []
     refuse: str = ""
     ends: time | None = None
+
+    @field_validator("signs")
+    @classmethod
+    def _two_sides(cls, signs: list[str]) -> list[str]:
+        for sign in signs:
+            if len(sides := sign.split("/")) != 2 or not all(side.split() for side in sides):
+                raise ValueError(f"{sign!r} is no sign; write words on both sides of a slash, like 眼睛 眼 / 疼 花")
+        return signs
 
     @field_validator("patterns")
     @classmethod
@@ -96,13 +111,14 @@ class Slot(Strict):
     With `only_cued` a value counts only beside one of them, or when it was asked for. A text is found behind its cues
     without having been asked for.
 
-    By type: `values` (choice; place and yesno may have them), `within_days` (date), `least`, `most` and `units`
-    (number), `units` and `converts` (measure: the names of the unit that values are kept in, and what others are in it,
-    like {毫米: 0.1}), `longest` (text, in characters), `pattern` (pattern: a regular expression for the whole value,
-    in small letters), `record`, `match` and `none` (record: which table, the slots whose values its rows must have,
-    and what is said when there is none; `schedule` instead looks for free places; `fills` are other slots that get
-    their values from the one that was chosen), `reader` (custom: `package.module:Class`, called with the slot's name, a
-    SlotReader).
+    By type: `values` (choice; place and yesno may have them), `others` (choice: what a value that is not among them
+    looks like, as a regular expression in which {surname} is any surname; it is said that there is none),
+    `within_days` (date), `least`, `most` and `units` (number), `units` and `converts` (measure: the names of the unit
+    that values are kept in, and what others are in it, like {毫米: 0.1}), `longest` (text, in characters), `pattern`
+    (pattern: a regular expression for the whole value, in small letters), `record`, `match` and `none` (record: which
+    table, the slots whose values its rows must have, and what is said when there is none; `schedule` instead looks for
+    free places; `fills` are other slots that get their values from the one that was chosen), `reader` (custom:
+    `package.module:Class`, called with the slot's name, a SlotReader).
     """
 
     type: SlotType
@@ -126,6 +142,7 @@ class Slot(Strict):
     converts: dict[str, Annotated[float, Field(gt=0)]] = {}
     longest: int | None = Field(default=None, ge=1)
     pattern: str = ""
+    others: str = ""
     record: str = ""
     schedule: str = ""
     fills: list[str] = []

@@ -23,10 +23,10 @@ BARE = frozenset({"person", "text"})
 
 def open_reader(name: str, slot: Slot, words: Words) -> SlotReader:
     """Return the reader for a slot."""
-    choices = [Choice(v.value, v.synonyms, v.hints, v.patterns, v.refuse) for v in slot.values]
+    choices = [Choice(v.value, v.synonyms, v.hints, v.patterns, v.refuse, v.signs, v.over) for v in slot.values]
     match slot.type:
         case "choice":
-            return ChoiceReader(name, choices)
+            return ChoiceReader(name, choices, slot.others.replace("{surname}", f"[{words.surnames}]"))
         case "date":
             return DateReader(name, slot.within_days)
         case "time":

@@ -85,6 +85,7 @@ class IntentMatcher:
             *(self._by_classifier(text, sounds is not None) if guess and bare not in self._plain else ()),
             *(self._by_example(heard.text, False) if text != heard.text else ()),  # 下午好 is more than its 下午
             *self._by_keyword(bare, text),
+            *(self._by_keyword(_PARTICLES.sub("", heard.text), heard.text) if self.is_whole(heard) else ()),
             *(self._by_sound(bare, sounds) if sounds else ()),
         ):
             found[name] = max(confidence, found.get(name, 0.0))

@@ -28,6 +28,14 @@ _LABEL_SCORE = 0.9
 _CUED, _ASKED, _UNUSABLE = 0.3, 0.1, 0.5
 _WHOLE = 0.9
 _STOPS = ",，。;；!！?？ "
+_OBJECT = re.compile(r"把[^,。;]{1,8}?(?:退|改|换|取消|删|推|提|挪|订|约|挂|发|写|记|弄)")
+_GAP = re.compile(r"[,，的\s]|就|在|到时候|请|要")
+_SHORTEST_REST = 2
+_STORY = re.compile(
+    r"开始|以来|就(?!诊|挂|约)|从|那天|疼|痛|烧|咳|吐|拉|晕|摔|难受|不舒服|不吃|哭|睡|痒|肿|了|过(?!几天)"
+)
+_WANTED = re.compile(r"挂|约|订|号|票|买|改|预|看(?:病|医生|门诊)|想来|过来|能来")
+_RANGE = re.compile(r"(?:一直)?[到至~-]|延(?:伸|续)[到至]")
 _DELETING = ("remove", "cancel")
 _LIKE_EXAMPLE = 0.75
 _SURE_NAME = 0.85  # a name with a usual surname has more
@@ -41,13 +49,13 @@ class Understanding:
     slots that were named themselves (改日期); `correcting` whether the words are those of a correction. `coverage` is
     the share of the characters that belong to mentions, 0 to 1. `place` is the entry of a list that is spoken of: its
     number from 1, LAST, or "" for none. `wanted` are the intents of its clauses in the order they were said, when
-    they are several.
+    they are several, each with where its part of the utterance begins.
 
-    `text` is what was said, normalised. `question` is the part of it that asks for an answer ("" for none), and
-    `asked_about` are the values in there: they change nothing. `reserved` is set when anything in it keeps it from
-    being a plain yes: a question mark or word, a condition, a "but". `sounds_agreeing` is set when all of it sounds
-    like a yes. `alarm` is set when there are words of a crisis or an emergency in it, `deleting` when there is a word
-    of deleting.
+    `text` is what was said, normalised. `question` is the part of it that asks for an answer ("" for none), `requested`
+    the part that asks for something to be done, and `asked_about` are the values in questions: they change nothing.
+    `reserved` is set when anything in it keeps it from being a plain yes: a question mark or word, a condition, a
+    "but". `sounds_agreeing` is set when all of it sounds like a yes. `alarm` is set when there are words of a crisis or
+    an emergency in it, `deleting` when there is a word of deleting.
     """
 
     intents: tuple[tuple[str, float], ...]
@@ -59,9 +67,10 @@ class Understanding:
     coverage: float
     now: datetime
     place: str = ""
-    wanted: tuple[str, ...] = ()
+    wanted: tuple[tuple[str, int], ...] = ()
     text: str = ""
     question: str = ""
+    requested: str = ""
     asked_about: tuple[Mention, ...] = ()
     reserved: bool = False
     sounds_agreeing: bool = False
@@ -95,7 +104,9 @@ class Nlu:
         self._phonetic = phonetic
         self._readers = {name: open_reader(name, slot, domain.words) for name, slot in domain.slots.items()}
         self._bare = [name for name, slot in domain.slots.items() if slot.type in BARE]
+        self._moments = frozenset(name for name, slot in domain.slots.items() if slot.type in ("date", "time"))
         self._people = frozenset(name for name, slot in domain.slots.items() if slot.type == "person")
+        self._places = tuple(name for name, slot in domain.slots.items() if slot.type == "place")
         self._texts = [name for name, slot in domain.slots.items() if slot.type == "text"]
         self._cued_texts = [
             CuedText(name, cues, domain.slots[name].longest, _others(domain, name))
@@ -112,7 +123,7 @@ class Nlu:
         self._has_lists = any(task.items for task in domain.tasks.values())
         self._matcher = IntentMatcher(domain)
         facts = {step.slot for task in domain.tasks.values() if task.items for step in task.items.slots}
-        carried = {slot for task in domain.tasks.values() if task.items for slot in task.items.carry}
+        carried = self._carried = {slot for task in domain.tasks.values() if task.items for slot in task.items.carry}
         stated = {name for name in facts - carried if domain.slots[name].type == "choice"}
         self._polarity = Polarity(stated, negation_pattern(domain.words))
         self._answered = {name for name, intent in domain.intents.items() if intent.reply} - {"chat"} | {"repeat"}
@@ -144,7 +155,7 @@ class Nlu:
         questions = [(clause.start, clause.end) for clause in clauses if clause.act == "ask"]
         if questions:
             intents = self._of_statements(heard, sounds, mentions, intents, questions)
-        mentions, asked_about = asserted(mentions, clauses)
+        mentions, asked_about = asserted(_without_the_story(heard.text, mentions, asked), clauses)
         if asked in self._bare and not questions:
             mentions = self._with_bare_name(heard, sounds, mentions, intents, asked, now)
         return Understanding(
@@ -159,6 +170,7 @@ class Nlu:
             place=place,
             wanted=self._wanted(heard, sounds, mentions),
             text=heard.text,
+            requested=" ".join(heard.text[one.start : one.end] for one in clauses if one.act == "request"),
             question=" ".join(heard.text[slice(*span)] for span in questions),
             asked_about=tuple(asked_about),
             reserved=holds_question(heard.text) or hesitates(heard.text),
@@ -205,12 +217,42 @@ class Nlu:
         for name in self._bare:
             found += self._readers[name].read(heard, sounds, asked=False, now=now)
         places = self._cues.heard(heard, sounds)
-        weighed = []
+        found = [one for one in found if one.how != "sound" or not _takes_an_object(heard.text, one)]
+        weighed: list[Mention] = []
+        beside: list[Mention] = []
         for mention in found:
             cued = self._cues.stand_by(mention, heard, places)
             if cued or mention.slot == asked or not self._cues.needed(mention.slot):
                 weighed.append(_weighed(mention, asked, cued=cued))
-        return self._polarity.weigh(heard.text, pick(weighed))
+                beside += weighed[-1:] if cued else []
+        picked = self._spread(pick(weighed), beside)
+        return self._polarity.weigh(heard.text, self._joined(heard.text, picked))
+
+    def _spread(self, mentions: list[Mention], cued: Sequence[Mention]) -> list[Mention]:
+        """Return the mentions with the places of a route told apart: where one is the start, the other is not.
+
+        河南郑州，我在北京: of two places that may both be where a journey starts, one stands beside a word for it.
+        """
+        spread = list(mentions)
+        for index, mention in enumerate(mentions):
+            others = [one for one in mentions if one.slot == mention.slot and one.value != mention.value]
+            free = [name for name in self._places if name != mention.slot and all(one.slot != name for one in mentions)]
+            if mention.slot in self._places and free and mention not in cued and any(one in cued for one in others):
+                spread[index] = replace(mention, slot=free[0])
+        return spread
+
+    def _joined(self, text: str, mentions: Sequence[Mention]) -> list[Mention]:
+        """Return the mentions with a range of places made one: 直肠至乙状结肠."""
+        joined: list[Mention] = []
+        for mention in mentions:
+            last = joined[-1] if joined else None
+            same = last is not None and mention.slot in self._carried and last.slot == mention.slot
+            if last is not None and same and _RANGE.fullmatch(text[last.end : mention.start]):
+                both = f"{last.value}至{mention.value}"
+                joined[-1] = replace(last, value=both, said=text[last.start : mention.end], end=mention.end)
+            else:
+                joined.append(mention)
+        return joined
 
     def _with_bare_name(
         self,
@@ -233,11 +275,32 @@ class Nlu:
         if any(mention.slot == asked for mention in mentions) or (intents and intents[0][1] >= CERTAIN):
             return mentions
         if asked in self._texts:  # whatever the words mean elsewhere, here they are the answer
-            return self._readers[asked].read(heard, sounds, asked=True, now=now) or mentions
+            texts = self._readers[asked].read(heard, sounds, asked=True, now=now)
+            return self._without_values(heard, texts, mentions) or mentions
         spelled = [mention for mention in mentions if not (heard.spoken and mention.how in ("sound", "hint"))]
         names = self._readers[asked].read(_without(heard, spelled), sounds, asked=True, now=now)
         sure = [name for name in names if name.confidence >= _SURE_NAME or not mentions]
         return pick([*sure, *spelled]) if sure else mentions
+
+    def _without_values(self, heard: CleanText, texts: list[Mention], mentions: list[Mention]) -> list[Mention]:
+        """Return the text without the days and times that it begins with, which are values of their own.
+
+        下周一上午十点给张总回电话 is a thing to be reminded of, and when.
+        """
+        if not texts or not texts[0].value:
+            return texts
+        text = texts[0]
+        start, leading = text.start, list[Mention]()
+        for mention in sorted(mentions, key=lambda one: one.start):
+            gap = heard.text[start : mention.start]
+            if mention.slot in self._moments and mention.value and not _GAP.sub("", gap):
+                start, leading = mention.end, [*leading, mention]
+        rest = heard.text[start : text.end].lstrip(",，、 ")
+        if not leading or len(rest) < _SHORTEST_REST:
+            return texts
+        start = text.end - len(rest)
+        said = heard.shown[start : text.end]
+        return [*leading, replace(text, value=said, said=said, start=start)]
 
     def _answers_whole(self, heard: CleanText, sounds: Sounds | None, asked: str, now: datetime) -> bool:
         """Tell whether all that was said is the name that was asked for: 李四 is like no intent that was learned."""
@@ -250,12 +313,14 @@ class Nlu:
     def _begins(self, intents: Sequence[tuple[str, float]]) -> bool:
         return any(name in self._beginnings and confidence >= CERTAIN for name, confidence in intents[:1])
 
-    def _wanted(self, heard: CleanText, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
-        """Return the likeliest intents of the clauses that begin a task, each once; () when there are no two."""
+    def _wanted(
+        self, heard: CleanText, sounds: Sounds | None, mentions: Sequence[Mention]
+    ) -> tuple[tuple[str, int], ...]:
+        """Return the intents of the clauses that begin a task, each once, with their places; () when not two."""
         ends = [*(match.start() for match in CLAUSE.finditer(heard.text)), len(heard.text)]
         if len(ends) < 2 or len(self._beginnings) < 2:
             return ()
-        found: list[str] = []
+        found: dict[str, int] = {}
         for start, end in pairwise([0, *ends]):
             part = normalise(
                 Utterance(heard.text[start:end].strip(_STOPS), "spoken" if sounds is not None else "typed")
@@ -263,9 +328,10 @@ class Nlu:
             ranked = self._matcher.rank(part, sounds_of(part) if sounds is not None else None, ())
             certain = [name for name, confidence in ranked[:1] if confidence >= CERTAIN]
             opened = [self._opens.get(one.slot, "") for one in mentions if start <= one.start < end]
-            found += [name for name in (certain or opened) if name in self._beginnings]
-        several = tuple(dict.fromkeys(found))
-        return several if len(several) > 1 else ()
+            for name in certain or opened:
+                if name in self._beginnings:
+                    found.setdefault(name, start)
+        return tuple(found.items()) if len(found) > 1 else ()
 
     def _named(self, heard: CleanText, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
         text = _without(heard, mentions).text
@@ -296,6 +362,28 @@ def _without(heard: CleanText, mentions: Sequence[Mention]) -> CleanText:
     for mention in mentions:
         heard = _blank(heard, mention.start, mention.end)
     return heard
+
+
+def _without_the_story(text: str, mentions: Sequence[Mention], asked: str) -> list[Mention]:
+    """Leave out days that are over and hours nobody can have where they belong to a story: 昨天晚上开始发烧."""
+    kept: list[Mention] = []
+    dropped = -1
+    for mention in mentions:
+        start = max(text.rfind(mark, 0, mention.start) for mark in ",。;") + 1
+        ends = [place for mark in ",。;" if (place := text.find(mark, mention.end)) >= 0]
+        clause = text[start : min(ends, default=len(text))]
+        told = _STORY.search(clause) and not _WANTED.search(clause)
+        unusable = mention.problem in ("date_past", "choice_refused") and mention.slot != asked
+        if (unusable and told) or (mention.problem and mention.start == dropped):
+            dropped = mention.end
+        else:
+            kept.append(mention)
+    return kept
+
+
+def _takes_an_object(text: str, mention: Mention) -> bool:
+    """Whether a mention begins with the 把 of what is to be done with something: 把号退掉 is no 八号."""
+    return text[mention.start] == "把" and bool(_OBJECT.match(text, mention.start))
 
 
 def _blank(heard: CleanText, start: int, end: int) -> CleanText:

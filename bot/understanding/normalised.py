@@ -18,8 +18,9 @@ _DASHES = str.maketrans({"—": "-", "–": "-", "－": "-", "‐": "-", "−": 
 class CleanText:
     """Normalised text (NFKC, lower case, no control characters) and what is known of each of its characters.
 
-    `shown` is the same text in its own case. `certainty` and `candidates` run parallel to `text`: the recogniser's
-    probability of the character (1.0 when typed), and the other characters it considered with theirs.
+    `shown` is the same text in its own case and with its own punctuation. `certainty` and `candidates` run parallel to
+    `text`: the recogniser's probability of the character (1.0 when typed), and the other characters it considered with
+    theirs.
     """
 
     text: str
@@ -45,21 +46,23 @@ def normalise(utterance: Utterance) -> CleanText:
     aligned = utterance.alternatives if len(utterance.alternatives) == len(utterance.text) else ()
     overall = min(1.0, max(0.0, utterance.confidence)) if spoken else 1.0
     shown: list[str] = []
+    plain: list[str] = []
     certainty: list[float] = []
     candidates: list[tuple[tuple[str, float], ...]] = []
     for index, raw in enumerate(utterance.text[: 4 * MAX_CHARACTERS]):
         options = aligned[index] if aligned and spoken else ()
         chosen = next((probability for text, probability in options if text == raw), overall)
         for character in _clean(raw):
-            if character == " " and (not shown or shown[-1] == " "):
+            if character == " " and (not plain or plain[-1] == " "):
                 continue
-            shown.append(character)
+            shown.append(raw if len(raw) == 1 and unicodedata.category(raw).startswith("P") else character)
+            plain.append(character)
             certainty.append(chosen)
             candidates.append(tuple((text, p) for text, p in options if text != raw and len(text) == 1))
-    text = "".join(shown[:MAX_CHARACTERS])
+    text = "".join(plain[:MAX_CHARACTERS])
     return CleanText(
         text="".join(character.lower() if len(character.lower()) == 1 else character for character in text),
-        shown=text,
+        shown="".join(shown[:MAX_CHARACTERS]),
         spoken=spoken,
         certainty=tuple(certainty[:MAX_CHARACTERS]),
         candidates=tuple(candidates[:MAX_CHARACTERS]),

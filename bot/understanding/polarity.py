@@ -61,8 +61,8 @@ class Polarity:
         kept = list(self._without_repaired(text, mentions))
         weighed: list[Mention] = []
         for mention in kept:
-            negated = self._refused(text, mention, kept) or self._absent(text, mention, weighed)
-            weighed.append(replace(mention, negated=negated))
+            absent = self._absent(text, mention, weighed)
+            weighed.append(replace(mention, negated=absent or self._refused(text, mention, kept), absent=absent))
         return weighed
 
     @staticmethod
@@ -108,7 +108,7 @@ class Polarity:
             return True
         last = next((one for one in reversed(before) if one.slot == mention.slot), None)
         gap = text[last.end : mention.start] if last else ""
-        return bool(last and last.negated and _AND.fullmatch(gap) and not _ADVERSE.search(gap))
+        return bool(last and last.absent and _AND.fullmatch(gap) and not _ADVERSE.search(gap))
 
 
 def asserted(mentions: Sequence[Mention], clauses: Sequence[Clause]) -> tuple[list[Mention], list[Mention]]:

@@ -237,3 +237,96 @@ def test_no_entry_is_deleted_without_a_word_of_deleting(lead: str, place: str, t
 )
 def test_half_an_agreement_never_books(yes: str, half: str, tail: str) -> None:
     assert say(*BOOKING, f"{yes}{half}{tail}").actions == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("骨科在几楼", "五楼"),
+        ("挂号要多少钱", "10元"),
+        ("医保能报销吗", "可以用医保"),
+        ("有没有夜间急诊", "24小时"),
+        ("郑国平医生哪天出诊", "周一三五上午"),
+        ("骨科都有哪些医生", "施德明医生"),
+        ("月亮有多远", "不清楚"),
+    ],
+)
+def test_a_question_is_answered_in_mid_task_without_touching_it(text: str, answer: str) -> None:
+    begun = say("我要挂号", "消化内科")
+    answered = say(text, reply=begun)
+    assert answer in "".join(answered.texts)
+    assert answered.state.frame == begun.state.frame
+    assert say(text).state.frame is None
+
+
+@pytest.mark.parametrize(
+    ("text", "department"),
+    [
+        ("我这个腿啊，去年冬天就开始疼，上楼梯都费劲", "骨科"),
+        ("眼睛看东西模模糊糊的，好像有一层雾", "眼科"),
+        ("脸上长了好多痘", "皮肤科"),
+        ("我闺女牙掉了一块", "口腔科"),
+        ("孩子昨天晚上开始发烧，三十九度二，一直哭", "儿科"),
+        ("孩子要打疫苗，挂什么号", "儿科"),
+    ],
+)
+def test_a_department_is_told_from_a_story(text: str, department: str) -> None:
+    reply = say(text)
+    assert slots(reply) == {"department": department}
+    assert "过去" not in "".join(reply.texts)
+
+
+def test_a_number_comes_in_parts() -> None:
+    part = say("骨科", "明天上午", "刘建华", "幺三六")
+    assert "后面8位" in "".join(part.texts)
+    assert slots(say("幺二三四", "五六七八", reply=part))["phone"] == "13612345678"
+
+
+def test_the_last_digits_of_a_number_are_put_right() -> None:
+    assert (
+        slots(say("骨科", "明天上午", "刘建华", "一三六一二三四五六七九哦不对最后一位是八"))["phone"] == "13612345678"
+    )
+
+
+def test_two_people_are_booked_one_after_the_other() -> None:
+    first = say("给我和我老伴各挂一个号，都是骨科，明天上午", "刘建华", "13612345678", "确认")
+    assert first.actions == ("book_appointment",)
+    second = say("王桂兰", "13612345678", "确认", reply=first)
+    assert second.actions == ("book_appointment",)
+    assert second.state.frame is None
+
+
+def test_the_same_is_done_for_somebody_else() -> None:
+    reply = say(*BOOKING, "确认", "和他一样，给王桂兰也挂一个")
+    assert slots(reply)["department"] == "骨科"
+    assert slots(reply)["date"] == "2026-09-17"
+    assert slots(reply)["patient"] == "王桂兰"
+
+
+def test_the_name_and_number_known_are_offered_again() -> None:
+    offered = say(*BOOKING, "确认", "再挂个眼科", "明天上午")
+    assert offered.texts == ("还是刘建华吗？",) or offered.texts[-1].endswith("还是刘建华吗？")
+    again = say("是的", reply=offered)
+    assert slots(again)["phone"] == "13612345678"
+
+
+@pytest.mark.parametrize("text", ["从头开始吧", "重来"])
+def test_a_task_begins_anew(text: str) -> None:
+    assert slots(say("骨科", "明天上午", text)) == {}
+
+
+def test_a_range_of_places_is_one_entry_and_an_addition_belongs_to_the_last() -> None:
+    reply = say("肠道准备良好，进镜至回盲部", "直肠到乙状结肠黏膜充血水肿", "取了活检", domain="endoscopy")
+    assert reply.state.frame is not None
+    (entry,) = reply.state.frame.items
+    assert (entry["site"].value, entry["treatment"].value) == ("直肠至乙状结肠", "活检")
+
+
+def test_a_doubtful_finding_stays_doubtful() -> None:
+    reply = say("肠道准备良好，进镜至回盲部", "疑似升结肠肿物，跳过", domain="endoscopy")
+    assert "疑似肿物" in "".join(reply.texts) or slots(reply)["certainty"] == "疑似"
+
+
+def test_what_a_task_cannot_give_is_said() -> None:
+    assert "重复" in "".join(say("每个工作日早上八点提醒我打卡", domain="daily").texts)
+    assert "时刻" in "".join(say("买高铁票", "北京到上海", "明天下午三点左右那趟", domain="daily").texts)
