@@ -23,7 +23,7 @@ from bot.rules.records import choose_record, offer
 from bot.rules.safety import answer_alarm
 from bot.rules.several import next_run
 from bot.rules.talk import begin, begin_two, cancel, digress, fallback, repeat, restart, silence, small_talk
-from bot.rules.values import any_day, change, skip, take_values
+from bot.rules.values import any_day, change, name_instead, skip, take_values
 from bot.state import DialogueState
 from bot.understanding.nlu import Understanding
 from bot.wording import Wording
@@ -52,6 +52,7 @@ RULES: tuple[Callable[[TurnContext], Decision | None], ...] = (
     yes_or_no,
     begin,
     small_talk,
+    name_instead,
 )
 
 

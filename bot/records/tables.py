@@ -16,12 +16,14 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Dialect,
     Engine,
     ForeignKey,
     Integer,
     MetaData,
     String,
     Table,
+    TypeDecorator,
     inspect,
     select,
 )
@@ -41,6 +43,21 @@ NO_PARTS: Parts = ("", ())
 
 CheckPlace = Callable[[Connection], None]
 """Raises PlaceTaken when what was written takes a place that is not there."""
+
+
+class Number(TypeDecorator[int | str]):
+    """A number, or a range of numbers (3–5) as it was said."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: int | str | None, dialect: Dialect) -> str | None:
+        """Return what is written."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: object, dialect: Dialect) -> int | str | None:
+        """Return what was written: an int, or the text of a range."""
+        return None if value is None else int(str(value)) if str(value).isdigit() else str(value)
 
 
 class Records:
@@ -154,22 +171,20 @@ def _table(name: str, domain: Domain, metadata: MetaData) -> Table:
     )
 
 
-def _type(slot_type: str) -> type[Date] | type[Integer] | type[String]:
-    return Date if slot_type == "date" else Integer if slot_type == "number" else String
+def _type(slot_type: str) -> type[Date] | type[Number] | type[String]:
+    return Date if slot_type == "date" else Number if slot_type == "number" else String
 
 
-def _stored(table: Table, name: str, value: str) -> date | int | str:
+def _stored(table: Table, name: str, value: str) -> date | str:
     column = table.c[name].type
-    return (
-        date.fromisoformat(value) if isinstance(column, Date) else int(value) if isinstance(column, Integer) else value
-    )
+    return date.fromisoformat(value) if isinstance(column, Date) else value
 
 
 def _sound(name: str) -> tuple[str, ...]:
     return tuple(near_class(syllable) for syllable in syllables(name))
 
 
-def _row(table: Table, values: Mapping[str, str]) -> dict[str, date | int | str]:
+def _row(table: Table, values: Mapping[str, str]) -> dict[str, date | str]:
     return {name: _stored(table, name, value) for name, value in values.items() if name in table.c}
 
 

@@ -33,11 +33,12 @@ def agrees(turn: TurnContext, frame: Frame) -> bool:
     deed = _DEED.match(heard.text)
     if deed and any(deed["deed"] in word for word in deeds):
         return True
-    if not heard.wants("affirm"):
-        return False
-    if heard.spoken and heard.sounds_agreeing:
+    if heard.spoken and heard.wants("affirm") and heard.sounds_agreeing:
         return True
     text = _without_values(turn, frame)
+    yes = [word for word in turn.domain.intents["affirm"].keywords if len(word) > 1 and word.lower() in text]
+    if not yes and not heard.wants("affirm"):
+        return False
     for word in sorted({*turn.domain.intents["affirm"].keywords, *deeds}, key=len, reverse=True):
         text = text.replace(word.lower(), "")
     rest = "".join(character for character in _LIGHT.sub("", text) if character.isalnum())

@@ -104,6 +104,7 @@ def entries_said(items: ListOf, mentions: Sequence[Mention]) -> list[list[Mentio
     for before, group in pairwise(groups):
         while len(before) > 1 and before[-1].slot in items.leads:
             group.insert(0, before.pop())
+    groups = _with_additions(items, groups)
     carried = set(items.carry)
     for before, group in pairwise(groups):
         named = {one.slot for one in group}
@@ -112,3 +113,22 @@ def entries_said(items: ListOf, mentions: Sequence[Mention]) -> list[list[Mentio
         if {one.slot for one in group} <= carried:
             group += [one for one in after if one.slot not in carried]
     return groups
+
+
+def _with_additions(items: ListOf, groups: list[list[Mention]]) -> list[list[Mention]]:
+    """Return the groups, those that begin no entry joined to the one before: 圈套切除，钛夹夹闭."""
+    needed = {step.slot for step in items.slots if step.need == "required"}
+    joined: list[list[Mention]] = []
+    for group in groups:
+        if not joined or any(one.slot in needed for one in group):
+            joined.append(group)
+            continue
+        last = joined[-1]
+        for mention in group:
+            index = next((place for place, one in enumerate(last) if one.slot == mention.slot), None)
+            if index is None:
+                last.append(mention)
+            elif mention.how != "sound":
+                both = f"{last[index].value}、{mention.value}"
+                last[index] = replace(last[index], value=both, said=both)
+    return joined

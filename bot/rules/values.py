@@ -22,7 +22,7 @@ MOSTLY_VALUES = 0.6
 """An utterance of which so much is values begins their task, although nobody asked: 后天下午."""
 
 _ANY_DAY = re.compile(
-    r"越[早快]越好|最早|最快|最近|尽快|尽早|赶紧|早点|哪天都|哪天(?:有号|能看|方便)|随便|都可以|都行|无所谓|什么时候都|你看着(?:办|安排)|有号就行|不挑"
+    r"越[早快]越好|最早|最快|最近|尽快|尽早|赶紧|早点|哪天都|(?:哪天|什么时候)(?:有号|能看|方便|有空位|有)|随便|都可以|都行|无所谓|什么时候都|你看着(?:办|安排)|有号就行|不挑"
 )
 _NEXT_WEEK = re.compile(r"下个?(?:周|星期|礼拜)")
 _ASK_THEMSELVES = frozenset({"date_vague", "name_incomplete", "name_needed"})
@@ -149,6 +149,20 @@ def any_day(turn: TurnContext) -> Decision | None:
     turn.understood()
     turn.acknowledge(Filling(frame=frame, filled=(question.slot,)))
     return take_values(turn) or turn.advance()
+
+
+def name_instead(turn: TurnContext) -> Decision | None:
+    """Take a name that was given where something else was asked for, when nothing else is to be made of it."""
+    names = tuple(one for one in turn.understanding.named if turn.frame and one.slot in _open_slots(turn))
+    if not names or turn.understanding.question:
+        return None
+    turn.understanding = replace(turn.understanding, mentions=names[:1])
+    return take_values(turn)
+
+
+def _open_slots(turn: TurnContext) -> list[str]:
+    frame = turn.frame
+    return [name for name in turn.domain.tasks[frame.task].names if name not in frame.slots] if frame else []
 
 
 def skip(turn: TurnContext) -> Decision | None:

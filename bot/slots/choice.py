@@ -93,8 +93,7 @@ class ChoiceReader:
                 side = "sign" if match["sign"] else "mark"
                 word = (match["part"] or match["limb"]) + match[side]
                 confidence = spelled_confidence(heard, *match.span(side))
-                mention = self._mention(heard, choice, match.span(side), confidence, "hint", len(word), word)
-                found.append(replace(mention, details={**mention.details, "over": " ".join(choice.over)}))
+                found.append(self._mention(heard, choice, match.span(side), confidence, "hint", len(word), word))
         for pattern, choice in self._patterns:
             for match in pattern.finditer(heard.text):
                 confidence = spelled_confidence(heard, *match.span())
@@ -135,7 +134,12 @@ class ChoiceReader:
             how=how,
             gain=gain - (_HINT_DISCOUNT if how == "hint" else 0.0),
             problem="choice_refused" if choice.refuse else "",
-            details={"value": choice.value, "reason": choice.refuse, "word": word},
+            details={
+                "value": choice.value,
+                "reason": choice.refuse,
+                "word": word,
+                "over": " ".join(choice.over) if how == "hint" else "",
+            },
         )
 
 

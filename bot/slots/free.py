@@ -41,6 +41,7 @@ def _city() -> re.Pattern[str]:
     longest_first = "|".join(sorted(names, key=len, reverse=True))
     return re.compile(
         rf"(?:{longest_first})(?:[东南西北](?![门边京宁昌通阳充平安海戴])|虹桥|松江|双流|白云|浦东|大兴|首都)?(?:火车站|高铁站|机场)?"
+        r"(?![路街区县镇村道]|大道|大街|广场|大厦|小区)"
     )
 
 

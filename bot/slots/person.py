@@ -86,7 +86,11 @@ class PersonReader:
 
     def _can_be_introduced(self, name: str, words: str, *, asked: bool) -> bool:
         """Whether what follows an introduction is a name: 我叫小明 is, 我叫个车 and 我叫什么来着 are not."""
-        if self._no_name.search(name) or (not asked and _ONLY_ANSWERS.fullmatch(words.removesuffix(name))):
+        if (
+            self._titled.match(name)
+            or self._no_name.search(name)
+            or (not asked and _ONLY_ANSWERS.fullmatch(words.removesuffix(name)))
+        ):
             return False
         if not re.match(HAN, name) or self._surnames.begin(name) or any(dot in name for dot in _DOT):
             return True

@@ -29,6 +29,9 @@ _CUED, _ASKED, _UNUSABLE = 0.3, 0.1, 0.5
 _WHOLE = 0.9
 _STOPS = ",，。;；!！?？ "
 _OBJECT = re.compile(r"把[^,。;]{1,8}?(?:退|改|换|取消|删|推|提|挪|订|约|挂|发|写|记|弄)")
+_POLITE = ("affirm", "thanks", "greet", "unknown_answer")
+_ENOUGH = 2  # values beside a name that nobody asked for
+_PIECE = re.compile(r"[^,，。;；!?？、\s]{2,4}")
 _GAP = re.compile(r"[,，的\s]|就|在|到时候|请|要")
 _SHORTEST_REST = 2
 _STORY = re.compile(
@@ -55,7 +58,8 @@ class Understanding:
     the part that asks for something to be done, and `asked_about` are the values in questions: they change nothing.
     `reserved` is set when anything in it keeps it from being a plain yes: a question mark or word, a condition, a
     "but". `sounds_agreeing` is set when all of it sounds like a yes. `alarm` is set when there are words of a crisis or
-    an emergency in it, `deleting` when there is a word of deleting.
+    an emergency in it, `deleting` when there is a word of deleting. `named` is the name that all of it may be, though
+    something else was asked for.
     """
 
     intents: tuple[tuple[str, float], ...]
@@ -76,6 +80,7 @@ class Understanding:
     sounds_agreeing: bool = False
     alarm: Alarm | None = None
     deleting: bool = False
+    named: tuple[Mention, ...] = ()
 
     @classmethod
     def of_nothing(cls, now: datetime) -> Understanding:
@@ -106,6 +111,7 @@ class Nlu:
         self._bare = [name for name, slot in domain.slots.items() if slot.type in BARE]
         self._moments = frozenset(name for name, slot in domain.slots.items() if slot.type in ("date", "time"))
         self._people = frozenset(name for name, slot in domain.slots.items() if slot.type == "person")
+        self._opening = frozenset(name for name, slot in domain.slots.items() if slot.opens)
         self._places = tuple(name for name, slot in domain.slots.items() if slot.type == "place")
         self._texts = [name for name, slot in domain.slots.items() if slot.type == "text"]
         self._cued_texts = [
@@ -148,6 +154,7 @@ class Nlu:
         for text in self._cued_texts:
             if (found := text.read(heard, sounds, mentions)) != mentions:  # its words say nothing about what is wanted
                 mentions, intents = found, self._matcher.rank(heard, sounds, found, guess=guess)
+        mentions = self._with_name_beside(heard, sounds, mentions, asked, now)
         place, span = find_place(heard, sounds) if self._has_lists else ("", (0, 0))
         if place:
             mentions = [one for one in mentions if one.end <= span[0] or one.start >= span[1]]
@@ -175,6 +182,7 @@ class Nlu:
             asked_about=tuple(asked_about),
             reserved=holds_question(heard.text) or hesitates(heard.text),
             alarm=self._alarms.find(heard, sounds),
+            named=self._named_instead(heard, mentions, asked, now),
             deleting=any(self._matcher.says(name, heard, sounds) for name in _DELETING),
             sounds_agreeing=self._matcher.sounds_whole(heard.text, "affirm"),
         )
@@ -217,6 +225,8 @@ class Nlu:
         for name in self._bare:
             found += self._readers[name].read(heard, sounds, asked=False, now=now)
         places = self._cues.heard(heard, sounds)
+        told = [one for one in found if one.how == "spelled" and one.value]
+        found = [one for one in found if one.slot not in self._places or one.how != "bare" or not _covered(one, told)]
         found = [one for one in found if one.how != "sound" or not _takes_an_object(heard.text, one)]
         weighed: list[Mention] = []
         beside: list[Mention] = []
@@ -225,10 +235,10 @@ class Nlu:
             if cued or mention.slot == asked or not self._cues.needed(mention.slot):
                 weighed.append(_weighed(mention, asked, cued=cued))
                 beside += weighed[-1:] if cued else []
-        picked = self._spread(pick(weighed), beside)
+        picked = self._spread(pick(weighed), beside, asked)
         return self._polarity.weigh(heard.text, self._joined(heard.text, picked))
 
-    def _spread(self, mentions: list[Mention], cued: Sequence[Mention]) -> list[Mention]:
+    def _spread(self, mentions: list[Mention], cued: Sequence[Mention], asked: str) -> list[Mention]:
         """Return the mentions with the places of a route told apart: where one is the start, the other is not.
 
         河南郑州，我在北京: of two places that may both be where a journey starts, one stands beside a word for it.
@@ -237,7 +247,9 @@ class Nlu:
         for index, mention in enumerate(mentions):
             others = [one for one in mentions if one.slot == mention.slot and one.value != mention.value]
             free = [name for name in self._places if name != mention.slot and all(one.slot != name for one in mentions)]
-            if mention.slot in self._places and free and mention not in cued and any(one in cued for one in others):
+            if mention.slot not in self._places or not free or mention in cued:
+                continue
+            if any(one in cued for one in others) or (mention.slot != asked and free[0] in self._opening):
                 spread[index] = replace(mention, slot=free[0])
         return spread
 
@@ -253,6 +265,33 @@ class Nlu:
             else:
                 joined.append(mention)
         return joined
+
+    def _named_instead(
+        self, heard: CleanText, mentions: Sequence[Mention], asked: str, now: datetime
+    ) -> tuple[Mention, ...]:
+        """Return the name that was typed where something else was asked for; one spoken may be a misheard value."""
+        if heard.spoken or mentions or asked in self._people:
+            return ()
+        names = [one for slot in self._people for one in self._readers[slot].read(heard, None, asked=True, now=now)]
+        return tuple(
+            one for one in names if one.confidence >= _SURE_NAME and one.value and _coverage(heard, [one]) == 1.0
+        )
+
+    def _with_name_beside(
+        self, heard: CleanText, sounds: Sounds | None, mentions: list[Mention], asked: str, now: datetime
+    ) -> list[Mention]:
+        """Add the name that is all of a piece between other values: 骨科，明天上午，刘芳."""
+        people = [name for name in self._people if name != asked]
+        if len(people) != 1 or len(mentions) < _ENOUGH or any(one.slot in self._people for one in mentions):
+            return mentions
+        rest = _without(heard, mentions)
+        for piece in _PIECE.finditer(rest.text):
+            part = normalise(Utterance(piece[0], "spoken" if heard.spoken else "typed", 0.9))
+            for name in self._readers[people[0]].read(part, None, asked=True, now=now):
+                if name.confidence >= _SURE_NAME and name.value == piece[0]:
+                    moved = replace(name, start=piece.start(), end=piece.end(), confidence=0.8 if heard.spoken else 1.0)
+                    return sorted([*mentions, moved], key=lambda one: one.start)
+        return mentions
 
     def _with_bare_name(
         self,
@@ -272,11 +311,16 @@ class Nlu:
         whole = self._readers[asked].read(heard, sounds, asked=True, now=now) if asked in self._people else []
         if whole and whole[0].how == "spelled" and _coverage(heard, whole) == 1.0 and not whole[0].problem:
             return pick([*whole, *mentions])  # a name whose characters are explained
-        if any(mention.slot == asked for mention in mentions) or (intents and intents[0][1] >= CERTAIN):
+        certain = bool(intents) and intents[0][1] >= CERTAIN
+        polite = certain and intents[0][0] in _POLITE and asked in self._people and not self._matcher.is_whole(heard)
+        if any(mention.slot == asked for mention in mentions) or (certain and not polite):
             return mentions
         if asked in self._texts:  # whatever the words mean elsewhere, here they are the answer
             texts = self._readers[asked].read(heard, sounds, asked=True, now=now)
             return self._without_values(heard, texts, mentions) or mentions
+        if polite:
+            names = self._readers[asked].read(heard, sounds, asked=True, now=now)
+            return pick([*mentions, *(one for one in names if one.confidence >= _SURE_NAME and one.value)])
         spelled = [mention for mention in mentions if not (heard.spoken and mention.how in ("sound", "hint"))]
         names = self._readers[asked].read(_without(heard, spelled), sounds, asked=True, now=now)
         sure = [name for name in names if name.confidence >= _SURE_NAME or not mentions]
@@ -289,6 +333,9 @@ class Nlu:
         """
         if not texts or not texts[0].value:
             return texts
+        told = [one for one in mentions if one.how == "spelled" and one.value and not one.negated]
+        if told and _coverage(heard, told) == 1.0:
+            return told  # all of it is something else: 要包间, 明天六点
         text = texts[0]
         start, leading = text.start, list[Mention]()
         for mention in sorted(mentions, key=lambda one: one.start):
@@ -379,6 +426,11 @@ def _without_the_story(text: str, mentions: Sequence[Mention], asked: str) -> li
         else:
             kept.append(mention)
     return kept
+
+
+def _covered(mention: Mention, others: Sequence[Mention]) -> bool:
+    """Whether what may be any words is the value of another slot: 明天 is no place."""
+    return any(one.slot != mention.slot and one.start < mention.end and mention.start < one.end for one in others)
 
 
 def _takes_an_object(text: str, mention: Mention) -> bool:
