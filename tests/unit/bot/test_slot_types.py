@@ -131,7 +131,7 @@ def test_yes_or_no_may_have_words_of_its_own() -> None:
 
 
 def test_a_text_is_the_whole_answer_and_may_be_too_long() -> None:
-    assert [mention.value for mention in read(TextReader("note", 10), "嗯，靠窗，不要辣。")] == ["靠窗,不要辣"]
+    assert [mention.value for mention in read(TextReader("note", 10), "嗯，靠窗，不要辣。")] == ["靠窗，不要辣"]
     assert [mention.problem for mention in read(TextReader("note", 3), "靠窗不要辣")] == ["text_long"]
     assert read(TextReader("note", 10), "靠窗", asked=False) == []
 
