@@ -13,14 +13,13 @@ from datetime import date, datetime
 from bot.domains.domain import Domain
 from bot.knowledge.index import KnowledgeIndex
 from bot.records.rows import FoundRow
-from bot.rules.asking import answer_question
+from bot.rules.asking import answer_alarm, answer_question
 from bot.rules.context import TurnContext
 from bot.rules.decision import Decision
 from bot.rules.items import correct_item, end_items, read_item, remove_item
 from bot.rules.numbers_in_parts import join_number
 from bot.rules.questions import answer_to_heard, answer_to_intent, yes_or_no
 from bot.rules.records import choose_record, offer
-from bot.rules.safety import answer_alarm
 from bot.rules.several import next_run
 from bot.rules.talk import begin, begin_two, cancel, digress, fallback, repeat, restart, silence, small_talk
 from bot.rules.values import any_day, change, name_instead, skip, take_values

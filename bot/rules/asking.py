@@ -1,4 +1,8 @@
-"""A question of the user: it is answered, or it is said who knows, and nothing else comes of it."""
+"""A question of the user, and an alarm: what is answered at once, before anything else is made of the utterance.
+
+A crisis or an emergency comes before everything: whom to call is said, and the task is kept. A question is answered, or
+it is said who knows, and nothing else comes of it.
+"""
 
 from __future__ import annotations
 
@@ -57,3 +61,19 @@ def _tell_from_frame(turn: TurnContext) -> bool:
             turn.say("known_value", label=label, value=value)
             told = True
     return told
+
+
+def answer_alarm(turn: TurnContext) -> Decision | None:
+    """Say whom to call. Nothing that was said with it is done; what is only a reason for caution goes on after that."""
+    alarm = turn.understanding.alarm
+    if alarm is None:
+        return None
+    lines = turn.domain.safety.lines()
+    turn.say(f"alarm_{alarm.kind}", **lines)
+    if alarm.kind == "caution":
+        return None
+    turn.understood()
+    if turn.frame is not None:
+        turn.say("alarm_after", task=turn.domain.tasks[turn.frame.task].title)
+    turn.state = replace(turn.state, asked=0)
+    return replace(turn.end(put=False), alarm=alarm.kind)

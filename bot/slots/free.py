@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 
+from bot.domains import CITIES
 from bot.slots.choice import Choice, ChoiceReader
 from bot.slots.mention import How, Mention, pick, spelled_confidence
 from bot.understanding.normalised import CleanText
@@ -37,7 +37,7 @@ CLAUSE = re.compile(
 @cache
 def _city() -> re.Pattern[str]:
     """Return what finds the cities of China, with the part of the name that tells one of their stations."""
-    names = Path(__file__).with_name("cities.txt").read_text(encoding="utf-8").split()
+    names = CITIES.read_text(encoding="utf-8").split()
     longest_first = "|".join(sorted(names, key=len, reverse=True))
     return re.compile(
         rf"(?:{longest_first})(?:[东南西北](?![门边京宁昌通阳充平安海戴])|虹桥|松江|双流|白云|浦东|大兴|首都)?(?:火车站|高铁站|机场)?"

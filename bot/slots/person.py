@@ -12,9 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domains.words import Words
-from bot.slots.explained_name import HAN, spell_out, without_explanations
 from bot.slots.mention import Mention, spelled_confidence
-from bot.slots.surnames import Surnames
+from bot.slots.names import HAN, Surnames, spell_out, without_explanations
 from bot.understanding.normalised import CleanText
 from bot.understanding.sounds import Sounds, syllables
 

@@ -23,22 +23,26 @@ from bot.understanding.intents import CERTAIN, POSSIBLE, IntentMatcher
 from bot.understanding.normalised import CleanText, normalise
 from bot.understanding.polarity import Polarity, asserted
 from bot.understanding.sounds import SoundLexicon, Sounds, sounds_of
+from bot.understanding.weighing import (
+    blank,
+    coverage,
+    covered,
+    joined,
+    spread,
+    takes_an_object,
+    weighed_by_cue,
+    without,
+    without_the_story,
+)
 
 _LABEL_SCORE = 0.9
-_CUED, _ASKED, _UNUSABLE = 0.3, 0.1, 0.5
 _WHOLE = 0.9
 _STOPS = ",，。;；!！?？ "
-_OBJECT = re.compile(r"把[^,。;]{1,8}?(?:退|改|换|取消|删|推|提|挪|订|约|挂|发|写|记|弄)")
 _POLITE = ("affirm", "thanks", "greet", "unknown_answer")
 _ENOUGH = 2  # values beside a name that nobody asked for
 _PIECE = re.compile(r"[^,，。;；!?？、\s]{2,4}")
 _GAP = re.compile(r"[,，的\s]|就|在|到时候|请|要")
 _SHORTEST_REST = 2
-_STORY = re.compile(
-    r"开始|以来|就(?!诊|挂|约)|从|那天|疼|痛|烧|咳|吐|拉|晕|摔|难受|不舒服|不吃|哭|睡|痒|肿|了|过(?!几天)"
-)
-_WANTED = re.compile(r"挂|约|订|号|票|买|改|预|看(?:病|医生|门诊)|想来|过来|能来")
-_RANGE = re.compile(r"(?:一直)?[到至~-]|延(?:伸|续)[到至]")
 _DELETING = ("remove", "cancel")
 _LIKE_EXAMPLE = 0.75
 _SURE_NAME = 0.85  # a name with a usual surname has more
@@ -162,7 +166,7 @@ class Nlu:
         questions = [(clause.start, clause.end) for clause in clauses if clause.act == "ask"]
         if questions:
             intents = self._of_statements(heard, sounds, mentions, intents, questions)
-        mentions, asked_about = asserted(_without_the_story(heard.text, mentions, asked), clauses)
+        mentions, asked_about = asserted(without_the_story(heard.text, mentions, asked), clauses)
         if asked in self._bare and not questions:
             mentions = self._with_bare_name(heard, sounds, mentions, intents, asked, now)
         return Understanding(
@@ -172,7 +176,7 @@ class Nlu:
             silent=heard.silent,
             spoken=heard.spoken,
             correcting=bool(self._correction.search(heard.text)),
-            coverage=_coverage(heard, mentions),
+            coverage=coverage(heard, mentions),
             now=now,
             place=place,
             wanted=self._wanted(heard, sounds, mentions),
@@ -201,7 +205,7 @@ class Nlu:
         """
         stated = heard
         for start, end in questions:
-            stated = _blank(stated, start, end)
+            stated = blank(stated, start, end)
         rest = [one for one in mentions if not any(start <= one.start < end for start, end in questions)]
         found = {} if stated.silent else dict(self._matcher.rank(stated, sounds, rest, guess=False))
         for name, confidence in intents:
@@ -226,45 +230,17 @@ class Nlu:
             found += self._readers[name].read(heard, sounds, asked=False, now=now)
         places = self._cues.heard(heard, sounds)
         told = [one for one in found if one.how == "spelled" and one.value]
-        found = [one for one in found if one.slot not in self._places or one.how != "bare" or not _covered(one, told)]
-        found = [one for one in found if one.how != "sound" or not _takes_an_object(heard.text, one)]
+        found = [one for one in found if one.slot not in self._places or one.how != "bare" or not covered(one, told)]
+        found = [one for one in found if one.how != "sound" or not takes_an_object(heard.text, one)]
         weighed: list[Mention] = []
         beside: list[Mention] = []
         for mention in found:
             cued = self._cues.stand_by(mention, heard, places)
             if cued or mention.slot == asked or not self._cues.needed(mention.slot):
-                weighed.append(_weighed(mention, asked, cued=cued))
+                weighed.append(weighed_by_cue(mention, asked, cued=cued))
                 beside += weighed[-1:] if cued else []
-        picked = self._spread(pick(weighed), beside, asked)
-        return self._polarity.weigh(heard.text, self._joined(heard.text, picked))
-
-    def _spread(self, mentions: list[Mention], cued: Sequence[Mention], asked: str) -> list[Mention]:
-        """Return the mentions with the places of a route told apart: where one is the start, the other is not.
-
-        河南郑州，我在北京: of two places that may both be where a journey starts, one stands beside a word for it.
-        """
-        spread = list(mentions)
-        for index, mention in enumerate(mentions):
-            others = [one for one in mentions if one.slot == mention.slot and one.value != mention.value]
-            free = [name for name in self._places if name != mention.slot and all(one.slot != name for one in mentions)]
-            if mention.slot not in self._places or not free or mention in cued:
-                continue
-            if any(one in cued for one in others) or (mention.slot != asked and free[0] in self._opening):
-                spread[index] = replace(mention, slot=free[0])
-        return spread
-
-    def _joined(self, text: str, mentions: Sequence[Mention]) -> list[Mention]:
-        """Return the mentions with a range of places made one: 直肠至乙状结肠."""
-        joined: list[Mention] = []
-        for mention in mentions:
-            last = joined[-1] if joined else None
-            same = last is not None and mention.slot in self._carried and last.slot == mention.slot
-            if last is not None and same and _RANGE.fullmatch(text[last.end : mention.start]):
-                both = f"{last.value}至{mention.value}"
-                joined[-1] = replace(last, value=both, said=text[last.start : mention.end], end=mention.end)
-            else:
-                joined.append(mention)
-        return joined
+        picked = spread(pick(weighed), beside, asked, self._places, self._opening)
+        return self._polarity.weigh(heard.text, joined(heard.text, picked, self._carried))
 
     def _named_instead(
         self, heard: CleanText, mentions: Sequence[Mention], asked: str, now: datetime
@@ -274,7 +250,7 @@ class Nlu:
             return ()
         names = [one for slot in self._people for one in self._readers[slot].read(heard, None, asked=True, now=now)]
         return tuple(
-            one for one in names if one.confidence >= _SURE_NAME and one.value and _coverage(heard, [one]) == 1.0
+            one for one in names if one.confidence >= _SURE_NAME and one.value and coverage(heard, [one]) == 1.0
         )
 
     def _with_name_beside(
@@ -284,7 +260,7 @@ class Nlu:
         people = [name for name in self._people if name != asked]
         if len(people) != 1 or len(mentions) < _ENOUGH or any(one.slot in self._people for one in mentions):
             return mentions
-        rest = _without(heard, mentions)
+        rest = without(heard, mentions)
         for piece in _PIECE.finditer(rest.text):
             part = normalise(Utterance(piece[0], "spoken" if heard.spoken else "typed", 0.9))
             for name in self._readers[people[0]].read(part, None, asked=True, now=now):
@@ -309,7 +285,7 @@ class Nlu:
         if any(mention.slot == asked and not mention.problem for mention in mentions):
             return mentions
         whole = self._readers[asked].read(heard, sounds, asked=True, now=now) if asked in self._people else []
-        if whole and whole[0].how == "spelled" and _coverage(heard, whole) == 1.0 and not whole[0].problem:
+        if whole and whole[0].how == "spelled" and coverage(heard, whole) == 1.0 and not whole[0].problem:
             return pick([*whole, *mentions])  # a name whose characters are explained
         certain = bool(intents) and intents[0][1] >= CERTAIN
         polite = certain and intents[0][0] in _POLITE and asked in self._people and not self._matcher.is_whole(heard)
@@ -322,7 +298,7 @@ class Nlu:
             names = self._readers[asked].read(heard, sounds, asked=True, now=now)
             return pick([*mentions, *(one for one in names if one.confidence >= _SURE_NAME and one.value)])
         spelled = [mention for mention in mentions if not (heard.spoken and mention.how in ("sound", "hint"))]
-        names = self._readers[asked].read(_without(heard, spelled), sounds, asked=True, now=now)
+        names = self._readers[asked].read(without(heard, spelled), sounds, asked=True, now=now)
         sure = [name for name in names if name.confidence >= _SURE_NAME or not mentions]
         return pick([*sure, *spelled]) if sure else mentions
 
@@ -334,7 +310,7 @@ class Nlu:
         if not texts or not texts[0].value:
             return texts
         told = [one for one in mentions if one.how == "spelled" and one.value and not one.negated]
-        if told and _coverage(heard, told) == 1.0:
+        if told and coverage(heard, told) == 1.0:
             return told  # all of it is something else: 要包间, 明天六点
         text = texts[0]
         start, leading = text.start, list[Mention]()
@@ -355,7 +331,7 @@ class Nlu:
             return False
         names = self._readers[asked].read(heard, sounds, asked=True, now=now)
         sure = [one for one in names if one.confidence >= _SURE_NAME and not one.problem and one.value in one.said]
-        return bool(sure) and _coverage(heard, sure) == 1.0
+        return bool(sure) and coverage(heard, sure) == 1.0
 
     def _begins(self, intents: Sequence[tuple[str, float]]) -> bool:
         return any(name in self._beginnings and confidence >= CERTAIN for name, confidence in intents[:1])
@@ -381,7 +357,7 @@ class Nlu:
         return tuple(found.items()) if len(found) > 1 else ()
 
     def _named(self, heard: CleanText, sounds: Sounds | None, mentions: Sequence[Mention]) -> tuple[str, ...]:
-        text = _without(heard, mentions).text
+        text = without(heard, mentions).text
         found: list[str] = []
         for label in sorted(self._labels, key=len, reverse=True):
             if label in text:
@@ -396,60 +372,3 @@ class Nlu:
 def _others(domain: Domain, slot: str) -> frozenset[str]:
     """Return the slots that are filled in the same tasks."""
     return frozenset(name for task in domain.tasks.values() if slot in task.names for name in task.names) - {slot}
-
-
-def _coverage(heard: CleanText, mentions: Sequence[Mention]) -> float:
-    said = [index for index, character in enumerate(heard.text) if character.isalnum()]
-    covered = [index for index in said if any(mention.start <= index < mention.end for mention in mentions)]
-    return len(covered) / len(said) if said else 0.0
-
-
-def _without(heard: CleanText, mentions: Sequence[Mention]) -> CleanText:
-    """Return the utterance with the mentions' characters replaced by commas."""
-    for mention in mentions:
-        heard = _blank(heard, mention.start, mention.end)
-    return heard
-
-
-def _without_the_story(text: str, mentions: Sequence[Mention], asked: str) -> list[Mention]:
-    """Leave out days that are over and hours nobody can have where they belong to a story: 昨天晚上开始发烧."""
-    kept: list[Mention] = []
-    dropped = -1
-    for mention in mentions:
-        start = max(text.rfind(mark, 0, mention.start) for mark in ",。;") + 1
-        ends = [place for mark in ",。;" if (place := text.find(mark, mention.end)) >= 0]
-        clause = text[start : min(ends, default=len(text))]
-        told = _STORY.search(clause) and not _WANTED.search(clause)
-        unusable = mention.problem in ("date_past", "choice_refused") and mention.slot != asked
-        if (unusable and told) or (mention.problem and mention.start == dropped):
-            dropped = mention.end
-        else:
-            kept.append(mention)
-    return kept
-
-
-def _covered(mention: Mention, others: Sequence[Mention]) -> bool:
-    """Whether what may be any words is the value of another slot: 明天 is no place."""
-    return any(one.slot != mention.slot and one.start < mention.end and mention.start < one.end for one in others)
-
-
-def _takes_an_object(text: str, mention: Mention) -> bool:
-    """Whether a mention begins with the 把 of what is to be done with something: 把号退掉 is no 八号."""
-    return text[mention.start] == "把" and bool(_OBJECT.match(text, mention.start))
-
-
-def _blank(heard: CleanText, start: int, end: int) -> CleanText:
-    """Return the utterance with commas between two positions."""
-    gap = "," * (end - start)
-    return replace(
-        heard,
-        text=heard.text[:start] + gap + heard.text[end:],
-        shown=heard.shown[:start] + gap + heard.shown[end:],
-    )
-
-
-def _weighed(mention: Mention, asked: str, *, cued: bool) -> Mention:
-    """Prefer, of two slots that may have the same value, the one whose cue stands beside it, then the one asked."""
-    gain = mention.gain + (_CUED if cued else 0.0) + (_ASKED if mention.slot == asked else 0.0)
-    # what cannot be used explains less than what can: 2026-11-24 is no telephone number of eight digits
-    return replace(mention, gain=gain - (_UNUSABLE if mention.problem and mention.slot != asked else 0.0))
