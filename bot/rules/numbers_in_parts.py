@@ -16,6 +16,7 @@ _DIGITS = {
     **dict(zip("零〇洞一幺二两三四五六七拐八九勾", "0001122345677899", strict=True)),
 }
 _LIGHT = re.compile(r"[嗯呃啊哦噢,，、。.\s-]|然后|后面|接着|前面|开头|是|的|电话|手机|号码|号|我|吧")
+_HUNDRED = re.compile(r"一百(?P<tens>[三四五六七八九])十(?P<ones>[一二三四五六七八九])?")
 _VALID = re.compile(r"1[3-9]\d{9}")
 _ENDING = re.compile(
     r"(?:最后|末尾|后面|结尾|末|尾)(?:面)?(?:的)?(?:这|那)?(?P<count>[一两二三四1234])?(?:位|个)?(?:数字?|号)?(?:码)?(?:不对|错了)?[,，]?(?:应该)?(?:是|改成|换成)"
@@ -36,7 +37,7 @@ def join_number(turn: TurnContext) -> Decision | None:
         return None
     if any(one.slot == slot and one.value for one in turn.understanding.mentions):
         return None
-    said = _read(_LIGHT.sub("", turn.understanding.text))
+    said = _read(_LIGHT.sub("", _HUNDRED.sub(_prefix, turn.understanding.text)))
     before = question.candidate.value if question.candidate else ""
     if not said or turn.understanding.correcting:
         return None
@@ -74,6 +75,11 @@ def _put(turn: TurnContext, slot: str, number: str) -> None:
 def _phone_slot(turn: TurnContext) -> str:
     names = turn.domain.tasks[turn.frame.task].names if turn.frame else ()
     return next((name for name in names if turn.domain.slots[name].type == "phone"), "")
+
+
+def _prefix(match: re.Match[str]) -> str:
+    """Return the first three digits of a number that were said as one: 一百三十六 is 136."""
+    return f"一{match['tens']}{match['ones'] or '零'}"
 
 
 def _read(text: str) -> str:
