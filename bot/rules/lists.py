@@ -128,7 +128,7 @@ def _with_additions(items: ListOf, groups: list[list[Mention]]) -> list[list[Men
             index = next((place for place, one in enumerate(last) if one.slot == mention.slot), None)
             if index is None:
                 last.append(mention)
-            elif mention.how != "sound":
+            elif mention.how != "sound" and "word" in mention.details and "word" in last[index].details:
                 both = f"{last[index].value}、{mention.value}"
                 last[index] = replace(last[index], value=both, said=both)
     return joined

@@ -39,6 +39,9 @@ _ABSENT = re.compile(
     r"(?:未|(?<![一二两三四五六七八九十几\d])没有?|无|不)(?:见(?:到|有)?|看(?:到|见)|发现|触及|扪及|查见|探及|察觉|发生|出现)?(?:明显|确切|任何|活动性?|什么|其他|新的?)*(?:的)?$"
     r"|(?:否认|排除)(?:有)?(?:明显|任何)?$"
 )
+_ABSENT_BEHIND = re.compile(
+    r"(?:[、及和与或/]+[^,。;!?\s]{1,8}?){0,4}(?:都|均|也|全|皆)?(?:没有|未见|没见|无|没(?:有)?(?:看|见|发现)到?|阴性|不存在)(?:到|过)?(?=$|[,。;!\s])"
+)
 _AND = re.compile(r"^(?:、|及|和|与|或|或者|以及|,|也没有|也无|也未见|/|\s|亦无|无|未见|没有)+$")
 _ADVERSE = re.compile(r"[。;!?\n]|但|只|仅|可见|另见|(?<!未)(?<!没)见")
 _REPAIR = re.compile(
@@ -104,7 +107,7 @@ class Polarity:
     def _absent(self, text: str, mention: Mention, before: Sequence[Mention]) -> bool:
         if mention.slot not in self._facts:
             return False
-        if _ABSENT.search(text[: mention.start]):
+        if _ABSENT.search(text[: mention.start]) or _ABSENT_BEHIND.match(text, mention.end):
             return True
         last = next((one for one in reversed(before) if one.slot == mention.slot), None)
         gap = text[last.end : mention.start] if last else ""

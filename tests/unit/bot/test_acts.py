@@ -117,7 +117,9 @@ def test_what_is_refused_repaired_or_asked_about_is_not_taken(text: str, taken: 
     assert {name: after.get(name) for name in taken} == taken
 
 
-@pytest.mark.parametrize("text", ["直肠未见息肉", "横结肠没有出血", "降结肠未见息肉、溃疡及肿物", "乙状结肠无溃疡"])
+@pytest.mark.parametrize(
+    "text", ["直肠未见息肉", "横结肠没有出血", "降结肠未见息肉、溃疡及肿物", "乙状结肠无溃疡", "直肠息肉、溃疡都没有"]
+)
 def test_a_finding_that_was_not_there_is_not_recorded(text: str) -> None:
     reply = say("肠道准备良好，进镜至回盲部", text, domain="endoscopy")
     assert reply.state.frame is not None
