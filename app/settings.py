@@ -141,11 +141,9 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(default_factory=lambda: 120 if _on_space() else 600, ge=0)
     """How many requests a person, or an address, may make; 0 is any number (a Space: 120; localhost has no limits)."""
     audio_seconds_per_hour: float = Field(default_factory=lambda: 1200.0 if _on_space() else 7200.0, ge=0)
-    """How much audio a person, or an address, may have recognised in an hour, in seconds; 0 is any length
-    (a Space: 1200)."""
+    """Seconds of audio that a person, or an address, may have recognised in an hour; 0 is any (a Space: 1200)."""
     max_streams: int = Field(default_factory=lambda: 4 if _on_space() else 16, ge=0)
-    """How many requests that send something a person, or an address, may have under way; 0 is any number
-    (a Space: 4)."""
+    """How many requests with a body a person, or an address, may have under way; 0 is any number (a Space: 4)."""
     max_stored_bytes: int = Field(default_factory=lambda: 100 * 2**20 if _on_space() else 2 * 2**30, ge=0)
     """How much the recordings of one person may take, in bytes; 0 is any amount (a Space: 100 MB)."""
     keep_days: float = Field(default=0.0, ge=0)

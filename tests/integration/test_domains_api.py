@@ -11,7 +11,7 @@ def test_the_bots_are_listed_with_the_default_first(settings: Settings, serve: S
     client = serve(build(settings, recognizer=InstantRecognizer(), page=None))
     listed = client.get("/api/domains").json()
     assert listed["default"] == listed["domains"][0]["name"] == "clinic"
-    assert {"name": "daily", "title": "生活助手"} in listed["domains"]
+    assert {"name": "daily", "title": "生活助手", "timezone": "Asia/Shanghai"} in listed["domains"]
 
 
 def test_the_bot_that_was_asked_for_greets_and_stays(settings: Settings, serve: Serve) -> None:
