@@ -79,7 +79,8 @@ class Filter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http":
+        if scope["type"] != "http":  # Gradio has no WebSockets
+            await send({"type": "websocket.close", "code": 1008})
             return
         request = Request(scope, receive)
         with contextlib.ExitStack() as held:
@@ -91,6 +92,8 @@ class Filter:
             except AppError as error:
                 await errors.answer(request, errors.status(error), error.code, error.details)(scope, receive, send)
                 return
+            # Gradio would let pages of every site read its answers; who may is decided by Protection.
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"origin"]
             await self.gradio(scope, receive, send)
 
     async def _filtered(self, request: Request) -> Receive:

@@ -25,7 +25,7 @@ import runpy
 demo = runpy.run_path({entry!r})["demo"]
 app, url, share = demo.launch(prevent_thread_lock=True, server_port=0)
 import httpx
-print(type(demo).__mro__[1].__name__, share, httpx.get(url + "ready").json()["status"])
+print(type(demo).__mro__[1].__name__, share, httpx.get(url + "ready", timeout=60).json()["status"])
 demo.close()
 """
 
@@ -41,16 +41,20 @@ def test_launch_serves_the_whole_app_and_close_ends_it(demo: Demo) -> None:
     served, url, share = demo.launch(prevent_thread_lock=True, quiet=True)
     assert share is None
     assert served is demo.served
-    assert httpx.get(f"{url}ready").json()["status"] == "ready"
-    assert "tingshuo" in httpx.get(url).text
-    manifest = httpx.get(f"{url}manifest.json").json()
+    assert httpx.get(f"{url}ready", timeout=60).json()["status"] == "ready"
+    assert "tingshuo" in httpx.get(url, timeout=60).text
+    manifest = httpx.get(f"{url}manifest.json", timeout=60).json()
     assert manifest["name"] == "听说 Tingshuo"
-    assert httpx.get(f"{url}{manifest['icons'][0]['src'].lstrip('/')}").headers["content-type"].startswith("image/")
+    assert (
+        httpx.get(f"{url}{manifest['icons'][0]['src'].lstrip('/')}", timeout=60)
+        .headers["content-type"]
+        .startswith("image/")
+    )
     client = Client(url, verbose=False, download_files=False, analytics_enabled=False, httpx_kwargs={"timeout": 60})
     assert client.predict(text="我要挂号", api_name="/chat")["replies"]
     demo.close()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{url}ready")
+        httpx.get(f"{url}ready", timeout=60)
 
 
 def test_launch_lets_no_other_machine_in_without_a_login(demo: Demo) -> None:

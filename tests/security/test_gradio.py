@@ -285,6 +285,16 @@ def test_a_crafted_body_is_refused_without_an_error_of_the_server(two: Two, body
     assert "Traceback" not in answer.text
 
 
+def test_pages_of_other_sites_get_nothing_of_gradios(two: Two) -> None:
+    foreign = {"Origin": "https://evil.example", "Host": "chat.example.org"}
+    for method, path in (("GET", "/config"), ("GET", "/gradio_api/info"), ("POST", "/gradio_api/call/chat")):
+        answer = two.http["anna"].request(method, path, headers=foreign)
+        assert answer.status_code == 403, path
+    own = two.http["anna"].get("/config", headers={"Origin": "http://chat.example.org", "Host": "chat.example.org"})
+    assert own.status_code == 200
+    assert not [name for name in own.headers if name.startswith("access-control")]
+
+
 def test_an_upload_is_bounded_and_of_one_file(two: Two) -> None:
     anna = two.http["anna"]
     two_files = [("files", ("a.wav", wav())), ("files", ("b.wav", wav()))]
