@@ -109,7 +109,7 @@ def prune(
             keep_days=settings.keep_days if days is None else days,
             keep_bytes=settings.keep_bytes if size is None else size,
         )
-        pruned = retention.prune(utc_now())
+        pruned = retention.prune(utc_now(), all_of_it=True)
     typer.echo(
         f"deleted {pruned.conversations} conversations, {pruned.transcriptions} transcriptions and "
         f"{pruned.recordings} recordings that nothing named"

@@ -48,7 +48,8 @@
     │   ├── ExposedWithoutLogin  other machines could use the app without a login
     │   ├── KeyUnknown           there is no API key of this id
     │   ├── BackupInvalid        the archive is not a whole backup
-    │   └── DataPresent          there are data where a backup is to be restored
+    │   ├── DataPresent          there are data where a backup is to be restored
+    │   └── ClockDoubtful        all that is kept would be too old at once
     └── MessageFailed            the message was taken; it stays, with a retry
         ├── NoSpeech             nothing was said in the recording
         └── Interrupted          the server stopped while it worked on the message
@@ -364,6 +365,12 @@ class DataPresent(SetUpWrong):
     """There are data where a backup is to be restored; choose an empty folder."""
 
     code = "data_present"
+
+
+class ClockDoubtful(SetUpWrong):
+    """All that is kept would be too old at once; look at the clock, and delete it by a command if that is right."""
+
+    code = "clock_doubtful"
 
 
 class MessageFailed(AppError):

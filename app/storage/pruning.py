@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from app.errors import StoreUnavailable
+from app.errors import ClockDoubtful, StoreUnavailable
 from app.settings import Settings
 from app.storage.database import utc_now
 from app.storage.retention import Retention
@@ -40,7 +40,7 @@ async def _prune(retention: Retention | None, purge: Callable[[], int]) -> None:
         try:
             await asyncio.to_thread(purge)
             pruned = await asyncio.to_thread(retention.prune, utc_now()) if retention else None
-        except StoreUnavailable as error:
+        except (StoreUnavailable, ClockDoubtful) as error:
             log.error("not pruned", reason=str(error))
         else:
             if pruned:

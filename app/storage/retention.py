@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from app.errors import ClockDoubtful
 from app.storage.database import Database
 from app.storage.personal_data import PersonalData
 from app.storage.recordings import Recordings
@@ -45,13 +46,20 @@ class Retention:
         self._keep_days = keep_days
         self._keep_bytes = keep_bytes
 
-    def prune(self, now: datetime) -> Pruned:
-        """Delete what is not to be kept any longer; raises StoreUnavailable.
+    def prune(self, now: datetime, *, all_of_it: bool = False) -> Pruned:
+        """Delete what is not to be kept any longer; raises StoreUnavailable, ClockDoubtful.
 
         Each conversation goes whole and in a transaction of its own. One in which a message is being worked on stays.
+        Where all that there is would be too old, either nobody came for long or the clock has leapt: nothing goes then,
+        unless `all_of_it` says that it may.
         """
         kept = sorted(self._conversations() + self._jobs(), key=lambda one: one.last)
         oldest = now - timedelta(days=self._keep_days) if self._keep_days else None
+        if kept and oldest is not None and kept[-1].last < oldest and not all_of_it:
+            raise ClockDoubtful(
+                f"The newest record is of {kept[-1].last:%Y-%m-%d}, and all would be deleted. If the clock is right, "
+                "`python -m app prune` deletes them."
+            )
         excess = sum(one.size for one in kept) - self._keep_bytes if self._keep_bytes else 0
         gone = {"conversation": 0, "job": 0}
         for one in kept:

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.__main__ import commands
+from app.errors import ClockDoubtful
 from app.factory import build
 from app.settings import Settings
 from app.storage.archive import write_to
@@ -119,6 +120,17 @@ def test_what_was_not_used_for_long_goes_whole(store: Store, tmp_path: Path) -> 
     assert (pruned.conversations, files(store)) == (1, 1)
     assert store.messages("anna", recent)
     assert old.encode() not in everything(tmp_path / "data")
+
+
+def test_a_clock_that_leaps_deletes_nothing_until_somebody_says_so(store: Store) -> None:
+    for _ in range(3):
+        spoken(store, "anna")
+    retention = Retention(store.database, store.recordings, keep_days=30, keep_bytes=0)
+    leapt = NOW + timedelta(days=365)
+    with pytest.raises(ClockDoubtful):
+        retention.prune(leapt)
+    assert files(store) == 3
+    assert retention.prune(leapt, all_of_it=True).conversations == 3
 
 
 def test_the_oldest_go_first_when_it_is_too_much(store: Store) -> None:
