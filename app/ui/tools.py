@@ -48,7 +48,7 @@ class Tools:
         caller = Caller.of(request)
         with self._endpoints.allowed(caller, "transcribe"), self._upload(caller, audio) as upload:
             heard = await self._endpoints.transcribed(caller, upload.file, hotwords, True, True, "mix")
-            segments = [{name: one[name] for name in ("text", "start", "end")} for one in heard["segments"]]  # type: ignore[literal-required]
+            segments = [{name: one[name] for name in ("text", "start", "end")} for one in heard["segments"]]
             return _json({"text": heard["text"], "seconds": heard["seconds"], "segments": segments})
 
     async def chat(

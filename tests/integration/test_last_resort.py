@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api.routers import chat as chat_api
+from app.api import sse
 from app.chat.conversation import Conversations
 from app.errors import ShuttingDown
 from app.factory import build
@@ -50,7 +50,7 @@ def test_a_parameter_out_of_range_is_named(chat: Chat) -> None:
 def test_a_long_silence_on_the_stream_is_filled_for_proxies(
     settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat_api, "KEEP_ALIVE", 0.05)
+    monkeypatch.setattr(sse, "KEEP_ALIVE", 0.05)
     recognizer = GatedRecognizer()
     chat = Chat(serve(build(settings, recognizer=recognizer, page=None)))
     with chat.client.stream("POST", chat.path, files={"audio": ("a.wav", wav())}) as response:

@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -38,7 +39,7 @@ from app.api.openai.shapes import (
     logprobs,
     verbose,
 )
-from app.api.sse import HEADERS, KEEP_ALIVE
+from app.api.sse import HEADERS, KEEP_ALIVE, STILL_WORKING
 from app.api.uploads import save, sent_file
 from app.errors import INTERNAL_ERROR, AppError, FieldInvalid, ModelUnknown
 from app.monitoring.logs import origin
@@ -141,11 +142,11 @@ def _answer(asked: _Asked, transcript: Transcript) -> Response:
     return JSONResponse(content)
 
 
-class _Stream(StreamingResponse):
+class _Stream(EventSourceResponse):
     """A stream that lets go of what it holds even when the client is gone before it begins."""
 
-    def __init__(self, events: AsyncIterator[str], held: AsyncExitStack) -> None:
-        super().__init__(events, media_type="text/event-stream", headers=HEADERS)
+    def __init__(self, events: AsyncIterator[bytes], held: AsyncExitStack) -> None:
+        super().__init__(events, headers=HEADERS)
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,14 +154,14 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _events(request: Request, heard: AsyncIterator[FileProgress], asked: _Asked) -> AsyncIterator[str]:
+async def _events(request: Request, heard: AsyncIterator[FileProgress], asked: _Asked) -> AsyncIterator[bytes]:
     segments: list[Segment] = []
     text = ""
     try:
         async with aclosing(with_pauses(heard, KEEP_ALIVE)) as progresses:
             async for progress in progresses:
                 if progress is None:
-                    yield ": still working\n\n"
+                    yield STILL_WORKING
                     continue
                 for segment in progress.segments:
                     segments.append(segment)
@@ -179,8 +180,8 @@ async def _events(request: Request, heard: AsyncIterator[FileProgress], asked: _
         yield _event(done | ({"logprobs": logprobs(tokens)} if asked.logprobs else {}))
 
 
-def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
+def _event(data: dict[str, Any]) -> bytes:
+    return format_sse_event(data_str=json.dumps(data, ensure_ascii=False))
 
 
 def _asked(request: Request, form: FormData) -> _Asked:

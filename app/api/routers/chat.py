@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
@@ -20,12 +20,10 @@ from app.api.dependencies import (
     SettingsDependency,
 )
 from app.api.playback import playback
-from app.api.sse import described
+from app.api.sse import described, event, event_stream
 from app.api.unchanged import UNCHANGED, unless_known
 from app.api.uploads import TypedMessage, require_room, sent_message
 from app.storage import store, tables
-
-KEEP_ALIVE = 15.0  # seconds of silence after which proxies begin to think that a stream is dead
 
 router = APIRouter(prefix="/api", tags=["chat"])
 
@@ -189,7 +187,7 @@ async def send_message(
             else conversation.send_recording(sent, client_id=client_id)
         )
         updates = await say
-    return event_stream(updates, language)
+    return message_stream(updates, language)
 
 
 @router.post(
@@ -206,7 +204,7 @@ async def retry_message(
 ) -> StreamingResponse:
     """Try a message that failed again."""
     conversation = await conversations.open(person.id, conversation_id)
-    return event_stream(await conversation.retry(message_id), language)
+    return message_stream(await conversation.retry(message_id), language)
 
 
 @router.get(
@@ -252,29 +250,6 @@ def show_picture(
     return playback(request, picture, media_type=media_type, headers=headers)
 
 
-def event_stream(updates: AsyncIterator[tables.Message], language: str) -> StreamingResponse:
-    """Return the answer that tells of messages as they appear and change."""
-    return StreamingResponse(
-        _events(updates, language),
-        media_type="text/event-stream",
-        # nginx would keep the events back until its buffer is full.
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept-Language"},
-    )
-
-
-async def _events(updates: AsyncIterator[tables.Message], language: str) -> AsyncIterator[str]:
-    following = asyncio.ensure_future(anext(updates, None))
-    try:
-        while True:
-            ready, _ = await asyncio.wait([following], timeout=KEEP_ALIVE)
-            if not ready:
-                yield ": still working\n\n"
-                continue
-            message = following.result()
-            if message is None:
-                break
-            yield f"event: message\ndata: {ChatMessage.of(message, language).model_dump_json()}\n\n"
-            following = asyncio.ensure_future(anext(updates, None))
-        yield "event: done\ndata: {}\n\n"
-    finally:
-        following.cancel()
+def message_stream(updates: AsyncIterator[tables.Message], language: str) -> EventSourceResponse:
+    """Return the answer that shows messages as they appear and change."""
+    return event_stream(updates, lambda message: (event("message", ChatMessage.of(message, language)),))

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from app.api.dependencies import ConversationsDependency, LanguageDependency, PersonDependency
-from app.api.routers.chat import REFUSALS, STREAM, event_stream
+from app.api.routers.chat import REFUSALS, STREAM, message_stream
 from app.api.routers.hotwords import Entry, HotwordList, shown
 from app.api.uploads import TypedMessage
 from app.hotwords.corrections import ACCEPTED, DISMISSED, Manifest
@@ -66,7 +66,7 @@ async def correct_message(
 ) -> StreamingResponse:
     """Put the user's words in the place of what was recognised; the last message is answered again."""
     conversation = await conversations.open(person.id, conversation_id)
-    return event_stream(await conversation.correct(message_id, correction.text), language)
+    return message_stream(await conversation.correct(message_id, correction.text), language)
 
 
 @router.get("/hotwords/candidates")

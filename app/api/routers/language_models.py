@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request, Response
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
@@ -20,14 +20,13 @@ from starlette.responses import FileResponse, StreamingResponse
 from app.access.rights import require
 from app.api import errors
 from app.api.dependencies import LanguageDependency, LanguageModelsDependency, PersonDependency
-from app.api.sse import HEADERS, KEEP_ALIVE, described
+from app.api.sse import described, event, event_stream, preceded
 from app.language_models import jobs
 from app.language_models.check_sets import CORRECTIONS, SHIPPED
 from app.language_models.service import LanguageModels, TrainingOrder
 from app.language_models.sources import MAX_SOURCES, AnySource, CorrectionsSource, DomainSource, Name, TemplateSource
 from app.language_models.versions import OWN
 from app.storage.tables import LanguageVersion, TrainingJob
-from app.transcriptions.pauses import with_pauses
 from asr.errors import TrainerMissing
 from asr.lm.kenlm import find_lmplz
 
@@ -202,11 +201,11 @@ def show(
 )
 async def follow(
     training_id: str, models: LanguageModelsDependency, person: PersonDependency, language: LanguageDependency
-) -> StreamingResponse:
+) -> EventSourceResponse:
     """Follow a training until it ends."""
     updates = models.follow(person.id, training_id)
     first = await anext(updates)  # here, so that an unknown id is answered with a status of its own
-    return StreamingResponse(_events(first, updates, language), media_type="text/event-stream", headers=HEADERS)
+    return event_stream(preceded(first, updates), lambda job: (event("job", Training.of(job, language)),))
 
 
 @router.post("/jobs/{training_id}/cancel", responses=_UNKNOWN)
@@ -326,15 +325,3 @@ def _overall(job: TrainingJob) -> float:
     step = jobs.STEPS.index(job.step)
     within = _WEIGHTS[step] * job.progress if step < len(_WEIGHTS) else 0.0
     return round(min(0.99, sum(_WEIGHTS[:step]) + within), 3)
-
-
-async def _events(first: TrainingJob, updates: AsyncIterator[TrainingJob], language: str) -> AsyncIterator[str]:
-    yield _event(first, language)
-    async with aclosing(with_pauses(updates, KEEP_ALIVE)) as patient:
-        async for job in patient:
-            yield _event(job, language) if job else ": still working\n\n"
-    yield "event: done\ndata: {}\n\n"
-
-
-def _event(job: TrainingJob, language: str) -> str:
-    return f"event: job\ndata: {Training.of(job, language).model_dump_json()}\n\n"

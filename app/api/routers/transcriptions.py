@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePath
@@ -11,6 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -25,13 +24,12 @@ from app.api.dependencies import (
     TranscriptionsDependency,
 )
 from app.api.playback import playback
-from app.api.sse import HEADERS, KEEP_ALIVE, described
+from app.api.sse import described, event, event_stream, preceded
 from app.api.uploads import require_room, sent_file
 from app.errors import FieldInvalid
 from app.recognition.files import Options
 from app.storage.store import UNKNOWN_FORMAT, WAV
 from app.storage.tables import TranscriptionJob
-from app.transcriptions.pauses import with_pauses
 from app.transcriptions.service import Update
 from asr import Formatting, Segment
 from asr.hotwords.list import parse_strictly
@@ -180,11 +178,11 @@ async def follow(
     language: LanguageDependency,
     after: Annotated[int, Query(ge=-1)] = -1,
     last_event_id: Annotated[int, Header(ge=-1)] = -1,
-) -> StreamingResponse:
+) -> EventSourceResponse:
     """Follow a transcription: first what there is already, behind the segment `after`; then what comes."""
     updates = transcriptions.follow(person.id, job_id, max(after, last_event_id) + 1)
     first = await anext(updates)  # here, so that an unknown id is answered with a status of its own
-    return StreamingResponse(_events(first, updates, language), media_type="text/event-stream", headers=HEADERS)
+    return event_stream(preceded(first, updates), lambda update: _events(update, language))
 
 
 @router.get(
@@ -242,21 +240,11 @@ async def remove(job_id: str, transcriptions: TranscriptionsDependency, person: 
     await transcriptions.remove(person.id, job_id)
 
 
-async def _events(first: Update, updates: AsyncIterator[Update], language: str) -> AsyncIterator[str]:
-    for event in _shown(first, language):
-        yield event
-    async with aclosing(with_pauses(updates, KEEP_ALIVE)) as patient:
-        async for update in patient:
-            for event in _shown(update, language) if update else [": still working\n\n"]:
-                yield event
-    yield "event: done\ndata: {}\n\n"
-
-
-def _shown(update: Update, language: str) -> list[str]:
+def _events(update: Update, language: str) -> list[bytes]:
     segments = [HeardSegment.of(number, one) for number, one in enumerate(update.segments, update.position)]
     return [
-        *(f"id: {one.number}\nevent: segment\ndata: {one.model_dump_json()}\n\n" for one in segments),
-        f"event: job\ndata: {Transcription.of(update.job, language).model_dump_json()}\n\n",
+        *(event("segment", segment, id=str(segment.number)) for segment in segments),
+        event("job", Transcription.of(update.job, language)),
     ]
 
 
