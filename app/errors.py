@@ -34,7 +34,7 @@
     │   └── StoreUnavailable     the database or the disk refused
     │       └── SchemaOutdated   the tables are not those of this release
     ├── AccessRefused            who asks may not do this
-    │   ├── LoginRequired        nobody knows who is asking
+    │   ├── LoginRequired        no login and no key
     │   ├── LoginFailed          the name or the password is wrong
     │   ├── ScopeMissing         the key, or the person, may not do this
     │   └── HostUnknown          an app for one machine was asked for under a foreign name
@@ -65,7 +65,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 Detail = str | int | float
-INTERNAL_ERROR = "internal_error"  # the code of what nobody foresaw
+INTERNAL_ERROR = "internal_error"  # the code of an error that no class here describes
 
 
 class AppError(Exception):
@@ -278,7 +278,7 @@ class AccessRefused(AppError):
 
 
 class LoginRequired(AccessRefused):
-    """Nobody knows who is asking; log in, or show a key."""
+    """There is no login and no key: log in, or send a key."""
 
     code = "login_required"
 

@@ -64,8 +64,8 @@ def _read(text: str) -> HotwordList:
 class HotwordLists:
     """All hotword lists of an app; safe to share between threads.
 
-    Every method raises StoreUnavailable when the database refuses. `owner` is whose lists they are: a list of
-    somebody else is unknown.
+    Every method raises StoreUnavailable when the database refuses. A list of another owner
+    than `owner` is unknown.
     """
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
@@ -243,7 +243,7 @@ class HotwordLists:
         return version.id
 
     def _hold(self, session: Session, record: HotwordListRecord, version_id: str) -> None:
-        """Have a version hold; raises HotwordsChanged when somebody else was quicker."""
+        """Have a version hold; raises HotwordsChanged when it was changed meanwhile."""
         moved = session.execute(
             update(HotwordListRecord)
             .where(col(HotwordListRecord.id) == record.id, col(HotwordListRecord.version_id) == record.version_id)

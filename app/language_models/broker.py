@@ -1,8 +1,8 @@
 """Waking workers on other machines through RabbitMQ, with Celery (requirements-celery.txt, optional).
 
-A message says no more than that there may be something to do: which job, and how far it is, stands in the database,
-and whoever comes takes what waits. So a message that is lost costs nothing, for the keeper of every app sends another
-as long as a job waits; and one that comes twice finds nothing left to do. Nothing that a broker sends is believed.
+A message only says that there may be something to do; jobs and their progress are in the database, where a woken worker
+takes the next one. A lost message costs nothing, because every app sends another while a job waits; a repeated one
+finds nothing left to do. Nothing that a broker sends is trusted.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ log = structlog.get_logger(__name__)
 
 QUEUE = "tingshuo.language"
 TASK = "tingshuo.language.work"
-_EXPIRES = 60.0  # seconds after which nobody need be woken any more: another message has been sent
+_EXPIRES = 60.0  # seconds after which a message expires: another one has been sent by then
 _CONNECT_SECONDS = 3.0
 
 
 def open_broker(url: str) -> Callable[[int], None] | None:
-    """Return what wakes so many workers somewhere, None where no broker is set; raises CeleryMissing."""
+    """Return a function that wakes a number of workers on any machine; None without a broker. Raises CeleryMissing."""
     if not url:
         return None
     application = _application(url)
@@ -42,7 +42,7 @@ def open_broker(url: str) -> Callable[[int], None] | None:
 
 
 def work_when_woken(url: str, place: Workplace, workers: int) -> None:
-    """Work at `place`, with so many threads, whenever the broker says that there is something; until a signal.
+    """Work at `place` with `workers` threads whenever the broker sends a message, until a signal ends it.
 
     Raises CeleryMissing.
     """

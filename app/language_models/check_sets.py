@@ -49,7 +49,7 @@ class Clip:
 class CheckSets:
     """The check sets of one app; safe to share between threads. Every method raises StoreUnavailable.
 
-    One of somebody else's is as unknown as one that never was: CheckSetUnknown.
+    A check set of another owner is unknown: CheckSetUnknown.
     """
 
     def __init__(self, database: Database, folder: Path, clock: Clock = utc_now) -> None:

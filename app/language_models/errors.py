@@ -21,7 +21,7 @@ AppError
     ├── LanguageModelWorse     the check found it worse than what runs
     ├── StepFailed             a step ended with an error
     ├── StepTimeout            a step took too long
-    └── WorkerLost             whoever works on it is gone
+    └── WorkerLost             the lease of its worker is over
 """
 
 from __future__ import annotations

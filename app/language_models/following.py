@@ -1,4 +1,4 @@
-"""Taking over the language models that another node publishes: it is asked what is current, and for its bytes."""
+"""Takes over the language models that another Tingshuo publishes: asks for the current version, downloads it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Runs one step of a training for a worker: with bounded memory, and not a moment longer than the worker lives.
+"""Runs one step of a training for a worker, with bounded memory, and ends with the worker.
 
     python -I -S guard.py MAX_BYTES COMMAND...
 
 The worker begins it as the leader of a process group and holds the other end of its input. When that closes, the
-worker is gone, killed perhaps, and the whole group is killed with it: nobody else may find half of a step still at
-work. It stands alone, so that it starts in an instant: nothing of the app is imported.
+worker has ended or was killed, and the whole group is killed: the next worker must not meet a step that is still
+running. It imports nothing of the app, so that it starts at once.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
       └─────────┴──────► cancelled
 
 A running job has a slot, of which there are as many as jobs may run at once, and a lease: the worker that holds it
-says again and again that it lives. A worker that has not done so in time is taken for dead, and whoever comes next
+renews it again and again. A worker that has not done so in time is taken for dead, and the next worker
 takes the job over at the step that it was at. What a worker writes is written only while it holds the job, so a job
 ends once, whatever becomes of those who worked on it. Everything here blocks.
 """
@@ -40,7 +40,7 @@ End = Literal["published", "refused", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class Submission:
-    """What somebody asks for: `request` is what is shown of it again, `key` names it so that it is taken once."""
+    """A training that is asked for: `request` is shown with the job, under one `key` it is taken once."""
 
     owner: str
     name: str
@@ -51,13 +51,13 @@ class Submission:
 
 
 class _Lost(Exception):
-    """Somebody else took the job between a look and a grasp; there may be another one."""
+    """Another worker took the job between the query and the update; there may be another job."""
 
 
 class TrainingJobs:
     """The jobs of one database; safe to share between threads and processes. Every method raises StoreUnavailable.
 
-    A job of somebody else's is as unknown as one that never was: LanguageJobUnknown.
+    A job of another owner is unknown: LanguageJobUnknown.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class TrainingJobs:
         return self.get(owner, job_id)
 
     def remove(self, owner: str, job_id: str) -> None:
-        """Delete a job; whoever works on it notices."""
+        """Delete a job; its worker finds its lease gone and stops."""
         with self._database.session() as session:
             _owned(session, owner, job_id)
             session.execute(delete(TrainingJob).where(col(TrainingJob.id) == job_id))
@@ -172,7 +172,7 @@ class TrainingJobs:
                 continue
             except StoreUnavailable as error:
                 if isinstance(error.__cause__, IntegrityError):
-                    continue  # somebody else took the slot in the same moment
+                    continue  # another worker took the slot in the same moment
                 raise
             if taken is None or not self._is_over(taken):
                 return taken
@@ -211,7 +211,7 @@ class TrainingJobs:
         """End a job that this worker holds; raises WorkerLost, and then nothing was changed.
 
         `also` is done in the same transaction and gives the version that was published; it is not done for a job
-        that somebody asked to cancel.
+        that is to be cancelled.
         """
         values = self._ending(status) | {"error_code": code, "error_details": dict(details)}
         if report is not None:
@@ -245,7 +245,7 @@ class TrainingJobs:
             return job if job is not None and _changed(session, job.id, due, later) else None
 
     def called_back(self, job: TrainingJob, status: str, retry_after: float = 0.0) -> None:
-        """Keep how a callback went: sent, failed for good, or waiting, to be tried again after so many seconds."""
+        """Keep how a callback went: sent, failed for good, or waiting, to be tried again after `retry_after` seconds."""
         values = {
             "callback_status": status,
             "callback_attempts": job.callback_attempts + 1,
@@ -257,7 +257,7 @@ class TrainingJobs:
     # --- inside ----------------------------------------------------------------------------------
 
     def _is_over(self, job: TrainingJob) -> bool:
-        """End a job that was taken over though nobody should go on with it."""
+        """End a job that is to be cancelled or was tried too often; return whether it was ended."""
         if not job.cancel_asked and job.attempts <= MAX_ATTEMPTS:
             return False
         with suppress(WorkerLost):
@@ -296,7 +296,7 @@ class TrainingJobs:
         return job
 
     def _lease_of(self, worker: str, attempts: int) -> dict[str, Any]:
-        # A name of its own for each time: who comes back after the lease was lost must not pass for who has it now.
+        # A new name for each lease: a worker that lost its lease must not pass for the one that holds it now.
         name = f"{worker}/{secrets.token_hex(4)}"
         return {"worker": name, "lease_until": self._clock() + self._lease, "attempts": attempts + 1}
 

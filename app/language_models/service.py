@@ -42,7 +42,7 @@ from asr.recognizer import LANGUAGE_FILE
 log = structlog.get_logger(__name__)
 
 FOLDER = "language"  # in the data folder: jobs, versions, check_sets
-_LOOK_EVERY = 0.3  # seconds between two looks at a job that somebody follows
+_LOOK_EVERY = 0.3  # seconds between two looks at a job that is followed
 _CANCEL_PATIENCE = 5.0  # seconds that a worker has to end what was cancelled
 _SWEEP_EVERY = 600.0
 _LEFT_AFTER = timedelta(hours=1)  # a file that nothing names for as long is left from a crash

@@ -1,4 +1,4 @@
-"""What somebody wants a language model trained on, and the files that the steps read it from."""
+"""The sources of a training as a request names them, and the files that the training's steps read."""
 
 from __future__ import annotations
 

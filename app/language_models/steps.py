@@ -1,4 +1,4 @@
-"""One step of a training as a process of its own: bounded in memory, time and output, and gone when it is to be."""
+"""One step of a training as a process of its own, with limits of memory, time and output, that can be killed."""
 
 from __future__ import annotations
 

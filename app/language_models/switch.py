@@ -1,4 +1,4 @@
-"""The language model that recognises in this process: it follows what is published, and never leaves the app without.
+"""Keeps the language model of this process at the published version.
 
 Every process looks now and then, so that what is published in one of them soon runs in all. A file whose bytes are not
 those that were published, or that cannot be opened, is not used: what runs goes on, at the start the model folder's

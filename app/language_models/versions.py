@@ -123,7 +123,7 @@ class LanguageVersions:
     def add(
         self, model: ModelFile, name: str, report: Mapping[str, Any] | None = None, job_id: str | None = None
     ) -> Callable[[Session], int]:
-        """Return what publishes a stored model within somebody's transaction, and gives its number."""
+        """Return a function that publishes a stored model within the caller's transaction and returns its number."""
 
         def publish(session: Session) -> int:
             number = 1 + (session.exec(select(func.max(LanguageVersion.number))).one() or 0)

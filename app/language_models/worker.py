@@ -91,7 +91,7 @@ class Worker:
         try:
             end = self._work(job)
         except (WorkerLost, StoreUnavailable) as error:
-            # Gone to somebody else, deleted, or the lease runs out: whoever takes it then goes on from this step.
+            # Another worker has it, it was deleted, or the lease runs out: the next worker goes on from this step.
             log.warning("training let go", job=job.id, reason=str(error))
             return True
         if end:
@@ -166,7 +166,7 @@ class Worker:
             self._kept(partial(self._place.jobs.finish, job, "published", also=publish))
         except (WorkerLost, StoreUnavailable):
             versions.discard(model)
-            # Either it has gone to somebody else, and this raises again, or somebody cancelled it just now.
+            # Either another worker has it, and this raises again, or it was cancelled just now.
             self._place.jobs.beat(job, 1.0, job.log)
             return self._end(job, "cancelled")
         return "published"
@@ -202,7 +202,7 @@ class Worker:
 
 
 def work_until_told(place: Workplace, workers: int) -> None:
-    """Work with so many threads until the process gets a signal to end; what is under way is given back."""
+    """Work with `workers` threads until a signal ends the process; jobs under way are given back."""
     stop, wake = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -40,7 +40,7 @@ def configure_logging(settings: Settings) -> None:
     handler.addFilter(Sampling())
     root = logging.getLogger()
     root.handlers = [handler]
-    # What libraries have to say below this level helps nobody here, and some of them log whole requests.
+    # Libraries log too much below this level, some of them whole requests.
     root.setLevel(max(level, logging.INFO))
     for room in ("app", "asr", "bot", "tingshuo"):
         logging.getLogger(room).setLevel(level)

@@ -1,7 +1,7 @@
 """The threads that recognise speech, shared by whoever needs them, the most urgent first.
 
     LISTEN   where live audio has speech in it: a millisecond each, and everything else about a speaker waits for it
-    FINAL    a stretch of live speech that has ended: somebody waits for its text
+    FINAL    a stretch of live speech that has ended: its speaker waits for the text
     UPLOAD   a recording that came whole
     PARTIAL    a guess at what is being said: worth something only while it is being said
 

@@ -5,7 +5,8 @@
                                               └─ going on ► Session.partial ──► Partial
                                                            (lane PARTIAL, one at a time, dropped when late)
 
-Everything between is bounded: who sends faster than is recognised waits in `hear`, and so does the network behind.
+Every queue between is bounded: a client that sends faster than its speech is recognised waits in `hear`, and so does
+the network behind it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ RETRY_AFTER = 5  # seconds; most utterances are over by then
 
 @dataclass(frozen=True)
 class SpeechStarted:
-    """Somebody has begun to speak, `start` seconds into the session."""
+    """Speech has begun, `start` seconds into the session."""
 
     start: float
 

@@ -237,7 +237,7 @@ class RunningModel:
         log.warning("the embedded punctuation model runs", wanted=self._punctuation, code=error.code, reason=str(error))
 
     def _go_on(self, progress: DownloadProgress) -> None:
-        """Be told of a download that nobody watches."""
+        """Let a download go on that is not shown to users, until the app stops."""
         if self._stop.is_set():
             raise _StoppedError
 

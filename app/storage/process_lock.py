@@ -12,7 +12,7 @@ from app.storage.database import guarded
 class ProcessLock:
     """A lock on the data folder that every process shares; the system lets go of it when the process ends, however.
 
-    Only who is alone may take what is unfinished there for the remains of a crash.
+    Only a process that is alone may treat unfinished work there as left behind by a crash.
     """
 
     def __init__(self, data_dir: Path) -> None:

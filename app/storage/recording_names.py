@@ -63,7 +63,7 @@ def move(database: Database, folder: FolderRecordings, target: Recordings) -> in
     """Give the recordings in `folder` names of the present form in `target`, which may be the same; return how many.
 
     Nobody may work with them meanwhile. Each is copied, then named by its records, then deleted, so that it can begin
-    again wherever it was cut off. What nobody names is deleted.
+    again wherever it was cut off. Recordings that no record names are deleted.
     """
     with database.session() as session:
         named = all_names(session)

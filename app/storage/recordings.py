@@ -2,8 +2,8 @@
 
 A name is `<SHA-256 of the content>-<bytes>-<nonce><suffix>`: a recording can be checked against its name wherever it
 was copied to, and its size is known without asking for it. The nonce keeps two recordings with the same content apart:
-deleting one can never take away the other, not even in the moment between a file and its record, and nobody learns
-that somebody else has sent the same. Names from before have 32 hexadecimal digits instead.
+deleting one can never take away the other, not even in the moment between a file and its record, and a person cannot
+learn whether another one has sent the same. Recordings of the first versions are named by 32 hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Recordings(ABC):
             unfinished.unlink(missing_ok=True)
 
     def temporary(self, suffix: str) -> Path:
-        """Return a path for a file that somebody else will write; `complete` makes a recording of it."""
+        """Return a path for a file that the caller writes; `complete` then makes a recording of it."""
         return self._folder / f"{secrets.token_hex(16)}{suffix}{_UNFINISHED}"
 
     def complete(self, unfinished: Path) -> str:
@@ -186,8 +186,8 @@ def recordings_folder(data_dir: Path) -> Path:
 def open_recordings(data_dir: Path, url: str = "") -> Recordings:
     """Return the recordings in `data_dir`, or in the bucket at `url` (s3://bucket/prefix).
 
-    Raises StoreUnavailable: also when there is a bucket and recordings are still in the folder, where nobody would
-    find them.
+    Raises StoreUnavailable: also when there is a bucket and recordings are still in the folder, where they would
+    not be found.
     """
     folder = FolderRecordings(recordings_folder(data_dir))
     if not url:

@@ -14,7 +14,7 @@ from app.storage.personal_data import PersonalData
 from app.storage.recordings import Recordings
 from app.storage.tables import UNFINISHED, ConversationRecord, Message, TranscriptionJob
 
-# Between its file and its record a recording is on its way; a sweep must not take it for one that nobody names.
+# Between its file and its record a recording is on its way; a sweep must not take it for an orphan.
 SWEEP_AFTER = timedelta(hours=1)
 
 

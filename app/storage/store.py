@@ -1,7 +1,7 @@
-"""What is kept: conversations with the bot's state, messages, transcripts, recordings.
+"""The store of conversations: the bot's state, messages, transcripts, recordings.
 
-A message is committed before anybody is told of it, and its recording lies on the disk before that, so whatever
-the page has shown is still there after a crash. Everything here blocks; the event loop calls it through a thread.
+A recording is on the disk before its message is committed, and a message is committed before it is sent to a client: so
+everything that the page has shown is still there after a crash. Every method blocks; call it in a thread.
 """
 
 from __future__ import annotations

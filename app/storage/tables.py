@@ -246,7 +246,7 @@ class Publication(SQLModel, table=True):
 
 
 class CheckSetRecord(SQLModel, table=True):
-    """A check set that somebody sent; its files lie in a folder of its id."""
+    """A check set that a person sent; its files lie in a folder of its id."""
 
     __tablename__ = "lm_check_set"
 
@@ -274,7 +274,7 @@ class ApiKey(SQLModel, table=True):
 
 
 class LoginSession(SQLModel, table=True):
-    """A browser in which somebody has logged in."""
+    """A login: one browser of one person."""
 
     __tablename__ = "login_session"
 

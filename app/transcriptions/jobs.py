@@ -34,7 +34,7 @@ MAX_NAME = 200  # characters of a file's name that are kept
 class TranscriptionJobs:
     """The jobs of one app; safe to share between threads. Every method raises StoreUnavailable.
 
-    A job of somebody else's is as unknown as one that never was: JobUnknown.
+    A job of another owner is unknown: JobUnknown.
     """
 
     def __init__(self, database: Database, recordings: Recordings, clock: Clock = utc_now) -> None:

@@ -1,9 +1,9 @@
-"""The way of one transcription job: a file is kept, decoded, recognised, and followed by whoever wants to.
+"""The way of one transcription job: its file is stored, decoded and recognised, while any number of clients follow.
 
     submit(file) ── kept ── decode ── recognise ── each segment kept ── done
                                           └── cancel, or the server stops: what was heard stays
 
-The work does not depend on anybody following; who follows reads what is kept, and is woken when there is more.
+The work does not depend on a follower. A follower reads what is stored, and is woken when there is more.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Transcriptions:
         self.jobs = jobs
         self._transcriber = transcriber
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._changes: dict[str, asyncio.Event] = {}  # only of jobs that somebody follows
+        self._changes: dict[str, asyncio.Event] = {}  # only of jobs that are followed
         self._closing = False
 
     def check_admission(self) -> None:
@@ -118,7 +118,7 @@ class Transcriptions:
             await asyncio.wait(tasks)
 
     def _start(self, job: TranscriptionJob, held: ExitStack) -> None:
-        # The task is nobody's child: it goes on when the client that sent the file is gone.
+        # Not awaited by the request: the task goes on when the client that sent the file is gone.
         task = asyncio.get_running_loop().create_task(self._work(job))
         self._tasks[job.id] = task
 

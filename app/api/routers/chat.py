@@ -178,7 +178,7 @@ async def send_message(
     With an `Idempotency-Key`, what is sent again after a broken connection is not said twice.
     """
     conversation = await conversations.open(person.id, conversation_id)
-    # Asked before the body is read, so that nobody uploads a recording only to be sent away.
+    # Before the body is read: an upload must not be refused only after its last byte.
     conversations.queue.check_admission()
     async with sent_message(request, settings) as sent:
         say = (

@@ -7,12 +7,12 @@ The client sends JSON and, after `begin`, 16-bit little-endian mono PCM in binar
 
 and gets JSON:
 
-    {"type": "speech"}                                  somebody has begun to speak
+    {"type": "speech"}                                  speech has begun
     {"type": "partial", "text": …, "stable": n}           all that was said since the last message; the first n
                                                         characters will not change before the end
     {"type": "message", "message": {…}, "until": s}     the message, and the bot's, as in the event stream; what was
                                                         said in the first s seconds is in a message, or was nothing
-    {"type": "quiet"}                                   hands-free: nobody has said anything for long
+    {"type": "quiet"}                                   hands-free: no speech for long
     {"type": "done"}                                    after `end`: all is said
     {"type": "error", "error": {"code", "message", "details"}}   and the socket is closed
 

@@ -143,7 +143,7 @@ async def submit(
     language: LanguageDependency,
 ) -> Transcription:
     """Hand in a file; the answer comes at once, the transcript is followed under the id in it."""
-    # Asked before the body is read, so that nobody uploads a recording only to be sent away.
+    # Before the body is read: an upload must not be refused only after its last byte.
     transcriptions.check_admission()
     async with sent_file(request, "file", settings) as (upload, form):
         options = await run_in_threadpool(_options, form)
