@@ -245,7 +245,7 @@ class TrainingJobs:
             return job if job is not None and _changed(session, job.id, due, later) else None
 
     def called_back(self, job: TrainingJob, status: str, retry_after: float = 0.0) -> None:
-        """Keep how a callback went: sent, failed for good, or waiting, to be tried again after `retry_after` seconds."""
+        """Keep how a callback went: sent, failed for good, or waiting to be repeated after `retry_after` seconds."""
         values = {
             "callback_status": status,
             "callback_attempts": job.callback_attempts + 1,

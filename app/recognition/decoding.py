@@ -1,4 +1,4 @@
-"""Decoding audio that somebody has to pay for: the only place of the app where recordings become samples.
+"""Decoding audio against the limits of the person who sent it: the only place of the app that decodes recordings.
 
 Whoever decodes charges an account with the seconds of audio, before anything of it is recognised; nothing that is
 recognised again is free. tests/security/test_accounting.py keeps other rooms from decoding by themselves.
@@ -16,11 +16,11 @@ from asr import Audio, AudioLimits, decode_audio
 from asr.audio.recording import Recording, decode_recording
 
 Charge = Callable[[float], None]
-"""Takes seconds of audio from the account of whoever asked; raises TooMuchAudio when nothing is left there."""
+"""Takes seconds of audio from the account of the person who asks; raises TooMuchAudio when nothing is left."""
 
 
 Hold = Callable[[], AbstractContextManager[None]]
-"""Holds a place for whoever asks; raises TooManyStreams beyond what one may have."""
+"""Holds a place for the person who asks; raises TooManyStreams beyond the limit."""
 
 
 def free(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Threads that take the work of people in turn: whoever sends a hundred files waits behind whoever sends one.
+"""Threads that take the work of people in turn: a person with a hundred files waits behind one with a single file.
 
 anna   ▢ ▢ ▢ ▢ ▢ ▢
 bert   ▢ ▢            anna, bert, carl, anna, bert, anna, anna, …
@@ -49,7 +49,7 @@ class FairThreads:
             threading.Thread(target=self._work, name=f"{name}-{index}", daemon=True).start()
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Queue `call` in the name of whoever is asking."""
+        """Queue `call` in the name of the person who asks."""
         future: Future[T] = Future()
         with self._changed:
             if self._closed:

@@ -74,8 +74,8 @@ class Transcriber:
     ) -> None:
         """Share `recognizer` between all files.
 
-        `account` returns what charges whoever asks; it is called where a file is decoded. `hold` keeps one person
-        from taking all places. `count` is called with what each file ends with: done, left, or the code
+        `account` returns what charges the person who asks; it is called where a file is decoded. `hold` keeps one
+        person from taking all places. `count` is called with what each file ends with: done, left, or the code
         of an error.
         """
         self._count = count
@@ -178,7 +178,7 @@ class Transcriber:
 
 
 class _Piece:
-    """A minute of a recording on its way from a thread to whoever waits for it in the event loop."""
+    """A minute of a recording recognised in a thread and waited for in the event loop."""
 
     future: Future[None]
 

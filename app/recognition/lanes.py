@@ -1,4 +1,4 @@
-"""The threads that recognise speech, shared by whoever needs them, the most urgent first.
+"""The threads that recognise speech, one pool with lanes, the most urgent first.
 
     LISTEN   where live audio has speech in it: a millisecond each, and everything else about a speaker waits for it
     FINAL    a stretch of live speech that has ended: its speaker waits for the text
@@ -6,7 +6,7 @@
     PARTIAL    a guess at what is being said: worth something only while it is being said
 
 `workers` threads take any of them; one more takes LISTEN and FINAL only, so that these never wait for a recording
-of ten minutes. Within a lane people take turns, whoever sends how much. Partials are the first to give way: their
+of ten minutes. Within a lane people take turns, however much each sends. Partials are the first to give way: their
 queue is short, what does not fit is dropped, and so is what nobody wants any more when its turn comes.
 """
 

@@ -72,7 +72,7 @@ class LiveSessions:
     ) -> None:
         """Share `lanes` between at most `max_sessions` speakers, each for at most `max_seconds` of audio.
 
-        `account`, called when a session begins, returns what charges whoever speaks. `hold` keeps one person from
+        `account`, called when a session begins, returns what charges the speaker. `hold` keeps one person from
         taking all places.
         """
         self._hold = hold

@@ -144,7 +144,7 @@ class Gate:
 
     @staticmethod
     def _counted(scope: Scope) -> bool:
-        return scope["type"] == "websocket" or scope["path"].startswith(_API_FOLDERS)
+        return scope["type"] == "websocket" or str(scope["path"]).startswith(_API_FOLDERS)
 
     def _needed(self, scope: Scope) -> frozenset[str]:
         """Return the scopes that a request needs, before anything of its body is read."""
