@@ -88,8 +88,9 @@ class Finisher:
         done = 0
         for change in self._normalizer.rewritings(text):
             first, last = words[change.start], words[change.end - 1]
-            if any(start < last.last and first.first < end for start, end in kept):
-                continue
+            whole = words[change.whole[0]].first, words[change.whole[1] - 1].last
+            if any(start < whole[1] and whole[0] < end for start, end in kept):
+                continue  # the whole of it stays as it was said, not only what a hotword holds
             number = Word(change.text, first.start, last.end, first.first, last.last, last.punctuation)
             written += [*words[done : change.start], number]
             done = change.end

@@ -320,6 +320,10 @@ class DayWords:
                 return
 
     def _festival(self, place: int) -> Iterator[DayPhrase]:
+        for phrase in self._around_festival(place):
+            yield replace(phrase, festival=True)
+
+    def _around_festival(self, place: int) -> Iterator[DayPhrase]:
         for name, name_end in self._festival_names(place, signed=self._text[place - 2 : place] in ("国庆", "今年")):
             end = name_end + self._text.startswith("节", name_end)
             behind = next((word for word in _FESTIVAL_ENDS if self._text.startswith(word, end)), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from mandarin.calendar.reckoning import Interval
@@ -45,6 +45,16 @@ class DayPhrase:
     parts: tuple[Part, ...] = ()
     lunar: bool = False
     any_day: bool = False
+    festival: bool = False
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is written in words always: festivals and days of the lunar calendar."""
+        return self.lunar or self.festival
+
+    def in_words(self) -> DayPhrase:
+        """Return the same, written as it is said."""
+        return replace(self, parts=())
 
     def on(self, today: date) -> Days:
         """Return the days that are meant when it is said on the day `today`."""

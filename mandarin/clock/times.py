@@ -32,6 +32,7 @@ PERIODS = {
 _LONGEST_PERIOD = max(map(len, PERIODS))
 _DAY_WORDS = ("今", "明", "后", "昨", "当")
 _NOT_A_CLOCK_BEFORE = frozenset("有差快慢早晚大小好高低多少半几这那哪")  # 有一点半, 早一点
+_LITTLE = frozenset("都也儿就点")  # 一点都不热
 _JOINTS = ("到", "至", "-")
 _COUNTED_THINGS = frozenset("个位人张次块元件名")
 _ROUND = ("整", "钟")
@@ -143,7 +144,8 @@ class ClockTimes:
         hour = self._numerals.cardinal(place)
         row = self._numerals.row(place)
         if hour is None or not hour.exact or hour.shortened or (row is not None and row.end > hour.end):
-            hour = row if row is not None and row.end - place == 2 and row.low <= 24 else None
+            written = row is not None and (row.text[0] == "0" or self._text[place : row.end].isascii())
+            hour = row if row is not None and written and row.end - place == 2 and row.low <= 24 else None
         if hour is None:
             return None
         digital = self._digital(start, hour, period)
@@ -156,7 +158,16 @@ class ClockTimes:
             return None
         if not period and hour.end - place == 1 and self._text[start - 1 : start] in _NOT_A_CLOCK_BEFORE:
             return None
+        if mark == "时" and not period and self._text[place : hour.end] == "一":
+            return None  # 一时半会
+        a_little = self._text[place : hour.end + 1] in ("一点", "1点")
+        if a_little and (self._text[hour.end + 1 : hour.end + 2] in _LITTLE or self._is_comparison(start, period)):
+            return None
         return self._spoken(start, hour, period)
+
+    def _is_comparison(self, start: int, period: str) -> bool:
+        """Whether 早 or 晚 before 一点 is earlier or later, not of a day: 早一点来."""
+        return period in ("早", "晚") and self._text[start - 1 : start] not in _DAY_WORDS
 
     def _spoken(self, start: int, hour: Numeral, period: str) -> ClockTime:
         """Read what follows 点."""

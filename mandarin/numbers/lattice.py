@@ -15,6 +15,7 @@ from mandarin.numbers.numerals import NUMERALS
 from mandarin.numbers.words import LONGEST, words
 
 _UNKNOWN = -14.0  # log-probability of a character that is on no list
+_LOOSE = -11.0  # of a numeral that belongs to nothing
 _DEEP = 12  # characters inside of a run of numerals from where on nothing begins
 
 
@@ -78,7 +79,7 @@ def _best_path(
             best[end], came[end] = best[start] + score, (start, end, found)
 
     for place in range(size):
-        reach(place, place + 1, known.get(text[place], _UNKNOWN))
+        reach(place, place + 1, _LOOSE if text[place] in NUMERALS else known.get(text[place], _UNKNOWN))
         if place in names:
             reach(place, names[place], _UNKNOWN)
         for end in range(place + 2, min(place + LONGEST, size) + 1) if depth[place] <= _DEEP else ():

@@ -220,7 +220,7 @@ class Numerals:
     def _bare_ten(self, at: int, *, below: int) -> tuple[int, int] | None:
         if self._padded[at] in TENS and below > 10:
             return TENS[self.text[at]], at + 1
-        return (10, at + 1) if self._padded[at] in ("十", "拾") and below > 10 else None
+        return (10, at + 1) if self._padded[at] == "十" and below > 10 else None
 
     def _digit(self, at: int, *, first: bool) -> tuple[int, int, int, bool] | None:
         """Return the end, the least and most worth of a digit, and whether it is written as one."""

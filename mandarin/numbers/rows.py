@@ -74,7 +74,8 @@ class RowGrammar:
                 break
         written = self._text[place:at]
         unit, behind = unit_at(self._text, at), self._text[at : at + 1]
-        least = _LEAST_GROUPED_ROW if grouped else 2 if unit in _ROOM_UNITS or _is_generation(digits, behind) else 3
+        of_two = unit in _ROOM_UNITS or _is_generation(digits, behind) or _is_year(digits, unit)
+        least = _LEAST_GROUPED_ROW if grouped else 2 if of_two else 3
         if len(digits) < least or behind in SMALL_UNITS or behind in LARGE_UNITS:
             return
         steps = {int(b) - int(a) for a, b in pairwise(digits)}
@@ -105,3 +106,8 @@ class RowGrammar:
 def _is_generation(digits: str, behind: str) -> bool:
     """Whether 八零 or 九五 stands before 后: who was born since then."""
     return behind == "后" and len(digits) == 2 and digits[1] in "05"
+
+
+def _is_year(digits: str, unit: str) -> bool:
+    """Whether 九八 before 年 is a year: 八九年 is eight or nine years as well, and stays open."""
+    return unit == "年" and len(digits) == 2 and int(digits[1]) - int(digits[0]) != 1 and digits != "35"
