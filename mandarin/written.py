@@ -36,7 +36,7 @@ def find_written(text: str) -> list[Expression]:
     """Find what a text, as it was spoken, has to be written in digits, in order and without overlap."""
     if not _MARKS.intersection(text):
         return []
-    return likeliest(text, _Grammars(text).at, _weight, names=_names(text))
+    return likeliest(text, _Grammars(text).at, _weight, names=_names(text), apart=_is_day)
 
 
 def in_digits(text: str) -> str:
@@ -82,6 +82,10 @@ class _Grammars:
             return False
         hour, _, rest = text.partition("点")
         return not (rest[:1] in ("零", "〇") and rest[-1:] in DIGITS) or not hour
+
+
+def _is_day(found: Expression) -> bool:
+    return isinstance(found, DayPhrase) and not found.parts
 
 
 def _weight(found: Expression) -> float:

@@ -42,6 +42,7 @@ def likeliest(
     weight: Callable[[F], float],
     *,
     names: Iterable[tuple[int, int]] = (),
+    apart: Callable[[F], bool] = lambda found: False,
 ) -> list[F]:
     """Choose what is meant.
 
@@ -50,14 +51,18 @@ def likeliest(
         found_at: what may begin at a place; asked only where something may begin.
         weight: the log-probability of what was found.
         names: ranges that are known to be words.
+        apart: whether what was found is a word of its own, which another number may stand beside: 周五, 十点.
 
     Returns:
         What lies on the likeliest path, in order, without overlap.
     """
     path = _best_path(text, found_at, weight, dict(names))
+    beside = [
+        (start, end, None) if found is not None and apart(found) else (start, end, found) for start, end, found in path
+    ]
     return [
         found
-        for before, (start, end, found), behind in zip(path, path[1:], path[2:], strict=False)
+        for before, (start, end, found), behind in zip(beside, path[1:], beside[2:], strict=False)
         if found is not None and not _goes_on(text, start, before) and not _goes_on(text, end, behind)
     ]
 

@@ -79,9 +79,8 @@ class RowGrammar:
         if len(digits) < least or behind in SMALL_UNITS or behind in LARGE_UNITS:
             return
         steps = {int(b) - int(a) for a, b in pairwise(digits)}
-        counting = (
-            steps in ({1}, {-1}) and "幺" not in written and unit not in _ROOM_UNITS and not self._latin(place - 1)
-        )
+        code = len(digits) == 2 or "幺" in written or unit in _ROOM_UNITS or self._latin(place - 1)
+        counting = steps in ({1}, {-1}) and not code
         parts = () if counting or written.isascii() else (Part(place, at, digits),)
         yield Number(place, at, Kind.DIGITS, (), parts, digits=digits, unit=unit)
 
