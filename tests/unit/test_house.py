@@ -108,8 +108,8 @@ def test_the_app_installs_what_it_imports_and_nothing_else() -> None:
     ]
     imported = imported_packages([path for path in rooms if ROOT / "asr" / "training" not in path.parents])
     installed = {line.partition("==")[0].lower().replace("_", "-") for line in requirement_lines("requirements.txt")}
-    # Found by FastAPI, uvicorn, Gradio and zoneinfo, which do not bring them; of wetext only files are read.
-    unnamed = {"mcp", "python-multipart", "tzdata", "websockets", "wetext"}
+    # Found by FastAPI, uvicorn, Gradio and zoneinfo, which do not bring them.
+    unnamed = {"mcp", "python-multipart", "tzdata", "websockets"}
     optional = {
         line.partition("==")[0].lower()
         for name in ("requirements-tracing.txt", "requirements-s3.txt", "requirements-celery.txt")
