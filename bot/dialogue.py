@@ -76,6 +76,11 @@ class Dialogue:
         reply = self._carry_out(decision, now)
         return replace(reply, texts=(*note, *reply.texts))
 
+    def alarmed_by(self, utterance: Utterance) -> bool:
+        """Whether there are words of a crisis or an emergency in an utterance."""
+        alarm = self._nlu.alarm(utterance)
+        return alarm is not None and alarm.kind != "caution"
+
     def begin(self, wanted: Prefill, state: DialogueState) -> Reply:
         """Begin a task that somebody else has understood is wanted, and ask for what is missing.
 

@@ -70,7 +70,9 @@ class ConnectedDialogue:
 
     def respond(self, utterance: Utterance, state: DialogueState) -> Reply:
         """Answer one utterance; any text is answered, none raises. A dead backend is told of, and stood in for."""
-        if self._role == "front" and not state.frames and utterance.text.strip():
+        if self._dialogue.alarmed_by(utterance):  # whom to call is never left to another bot
+            reply = self._dialogue.respond(utterance, state)
+        elif self._role == "front" and not state.frames and utterance.text.strip():
             reply = self._in_front(utterance, state)
         else:
             reply = self._behind(utterance, state)

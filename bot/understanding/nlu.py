@@ -213,6 +213,11 @@ class Nlu:
                 found[name] = max(confidence, found.get(name, 0.0))
         return sorted(found.items(), key=lambda pair: -pair[1])
 
+    def alarm(self, utterance: Utterance) -> Alarm | None:
+        """Return the gravest alarm in an utterance, None when there is none."""
+        heard = normalise(utterance)
+        return self._alarms.find(heard, sounds_of(heard) if heard.spoken and self._phonetic else None)
+
     def read(self, texts: Mapping[str, str], now: datetime) -> Understanding:
         """Read each text as a typed answer to the question for its slot; what cannot be read is left out."""
         mentions: list[Mention] = []

@@ -10,7 +10,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlmodel import create_engine
 
-from bot import Dialogue, Reply, Utterance, load_domain
+from bot import Dialogue, DialogueState, Reply, Utterance, load_domain
+from bot.connectors.answers import Answer
+from bot.connectors.connected import ConnectedDialogue
 from bot.understanding.alarms import Alarms
 from bot.understanding.clauses import cut, hesitates
 from bot.understanding.normalised import normalise
@@ -332,3 +334,12 @@ def test_a_doubtful_finding_stays_doubtful() -> None:
 def test_what_a_task_cannot_give_is_said() -> None:
     assert "重复" in "".join(say("每个工作日早上八点提醒我打卡", domain="daily").texts)
     assert "时刻" in "".join(say("买高铁票", "北京到上海", "明天下午三点左右那趟", domain="daily").texts)
+
+
+def test_an_alarm_is_never_left_to_another_bot() -> None:
+    class Silent:
+        def ask(self, utterance: Utterance, state: DialogueState) -> Answer:
+            raise AssertionError(utterance.text)
+
+    connected = ConnectedDialogue(BOTS["clinic"], Silent(), "front")
+    assert "12356" in connected.respond(Utterance("我不想活了"), connected.start().state).texts[0]
