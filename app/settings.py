@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """Where downloaded models are kept; empty means a folder of the user's cache."""
     hub_url: str = ""
     """The hub that models come from; empty means ModelScope."""
+    hub_sources: str = "auto"
+    """Hubs to ask, in order: `modelscope,huggingface`; `auto` asks the nearer first, or a hub_url alone."""
     domain: str = "clinic"
     """The bot's domain: a name from bot/domains or the path of a YAML file."""
     bot_backend: Literal["builtin", "rasa", "openai", "webhook"] = "builtin"

@@ -1,9 +1,10 @@
-"""A small ModelScope: the two requests that a download makes, over real HTTP, with the troubles that networks have."""
+"""A small ModelScope and a small Hugging Face in one: real HTTP, with the troubles that networks have."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from asr.hub import registry
 from asr.recognizer import EMBEDDED
 
 Files = dict[str, bytes]
+COMMIT = "c0ffee" + 34 * "0"  # of the one revision that there is
 
 
 class ModelHub:
@@ -75,8 +77,14 @@ def _handler(hub: ModelHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
+            if "/resolve/" in parts.path or parts.path.startswith("/api/models/"):
+                self.as_hugging_face(unquote(parts.path))
+                return
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             model, _, what = parts.path.removeprefix("/api/v1/models/").partition("/repo")
             files = hub.models.get(model)
@@ -99,6 +107,45 @@ def _handler(hub: ModelHub) -> type[BaseHTTPRequestHandler]:
             else:
                 self.send_file(files[path])
 
+        def as_hugging_face(self, path: str) -> None:
+            """Answer as huggingface.co does: a model's description with its files, or a file of a revision."""
+            found = re.fullmatch(r"/api/models/(.+?)/revision/(.+)|/(.+?)/resolve/([^/]+)/(.+)", path)
+            if found is None:
+                self.answer(404, b"{}")
+                return
+            model, revision, name = found[1] or found[3], found[2] or found[4], found[5]
+            files = hub.models.get(model)
+            if self.command == "GET":
+                hub.requests.append((name or "files", self.headers.get("Range", "")))
+            if hub.statuses:
+                self.answer(hub.statuses.pop(0), b"{}")
+            elif files is None or revision not in ("main", COMMIT) or (name and name not in files):
+                missing = "EntryNotFound" if files is not None else "RepoNotFound"
+                self.answer(404, b"{}", {"X-Error-Code": missing})
+            elif not name:
+                self.answer(200, json.dumps(self.description(model, files)).encode())
+            elif self.command == "HEAD":
+                self.send_response(200)
+                self.hugging_face_headers(files[name])
+                self.send_header("Content-Length", str(len(files[name])))
+                self.end_headers()
+            else:
+                self.send_file(files[name], hugging_face=True)
+
+        def hugging_face_headers(self, data: bytes) -> None:
+            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("Accept-Ranges", "bytes")
+
+        def description(self, model: str, files: Files) -> Any:
+            def entry(path: str, data: bytes) -> dict[str, Any]:
+                total = "0" * 64 if path in hub.wrong_sums else hashlib.sha256(data).hexdigest()
+                lfs = {"sha256": total, "size": len(data), "pointerSize": 130}
+                return {"rfilename": path, "size": len(data), "blobId": total[:40], "lfs": lfs}
+
+            siblings = [entry(path, data) for path, data in files.items()]
+            return {"_id": "1", "id": model, "modelId": model, "sha": COMMIT, "siblings": siblings, "tags": []}
+
         def listing(self, files: Files) -> Any:
             entries = [
                 {
@@ -112,7 +159,7 @@ def _handler(hub: ModelHub) -> type[BaseHTTPRequestHandler]:
             ]
             return {"Code": 200, "Data": {"Files": [{"Path": "fig", "Type": "tree", "Size": 0}, *entries]}}
 
-        def send_file(self, data: bytes) -> None:
+        def send_file(self, data: bytes, *, hugging_face: bool = False) -> None:
             asked = self.headers.get("Range", "")
             start = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
             if asked and start >= len(data):
@@ -123,6 +170,8 @@ def _handler(hub: ModelHub) -> type[BaseHTTPRequestHandler]:
             self.send_response(206 if ranged else 200)
             if ranged:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            if hugging_face:
+                self.hugging_face_headers(data)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if hub.break_after:
@@ -140,12 +189,15 @@ def _handler(hub: ModelHub) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body[at : at + step])
                 time.sleep(hub.seconds_a_chunk)
 
-        def answer(self, status: int, body: bytes) -> None:
+        def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Keep quiet."""

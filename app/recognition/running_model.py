@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -27,7 +27,18 @@ from asr.engines import EngineOptions
 from asr.engines.onnx.streaming import ChunkSize
 from asr.errors import AsrError, HubUnreachable, ModelError
 from asr.hotwords.list import EMPTY
-from asr.hub import AUTO, AUTO_MODEL, EMBEDDED, DownloadProgress, Hub, card_of, default_cache, fetch, locate
+from asr.hub import (
+    AUTO,
+    AUTO_MODEL,
+    EMBEDDED,
+    DownloadProgress,
+    Source,
+    card_of,
+    default_cache,
+    fetch,
+    locate,
+    open_sources,
+)
 from asr.lm import NgramModel
 from asr.partials import StreamPartials
 from asr.recognizer import Recognizer as OfflineRecognizer
@@ -217,8 +228,11 @@ class RunningModel:
             pause = min(_LONGEST_PAUSE, 2 * pause)
         return False
 
+    def _sources(self) -> Sequence[Source]:
+        return open_sources(self._settings.hub_sources, self._settings.hub_url)
+
     def _fetch_model(self) -> None:
-        folder = fetch(self.wanted, self._cache, hub=Hub(self._settings.hub_url), report=self._report())
+        folder = fetch(self.wanted, self._cache, sources=self._sources(), report=self._report())
         self._run(folder, self.wanted, "chosen")
 
     def _stand_in(self, error: AsrError) -> None:
@@ -226,7 +240,7 @@ class RunningModel:
         self.error, self.reason, self.progress = error, "unavailable", None
 
     def _fetch_punctuation(self) -> None:
-        folder = fetch(self._punctuation, self._cache, hub=Hub(self._settings.hub_url), report=self._go_on)
+        folder = fetch(self._punctuation, self._cache, sources=self._sources(), report=self._go_on)
         finisher = open_finisher(folder)
         with self._switching:
             assert isinstance(self._current, OfflineRecognizer)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from asr.errors import AsrError
-from asr.hub import Hub, default_cache, locate, pack, registry, unpack, verify
+from asr.hub import default_cache, locate, open_sources, pack, registry, unpack, verify
 from asr.hub.terminal import fetch_shown
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, help="Models: list, download, verify, carry.")
@@ -53,14 +53,15 @@ def where(name: Name, cache: Cache = None) -> None:
 def download(
     names: Names,
     cache: Cache = None,
-    url: Annotated[
-        str, typer.Option(help="The hub or a mirror of it; by default TINGSHUO_HUB_URL or ModelScope.")
+    url: Annotated[str, typer.Option(help="A mirror of ModelScope; by default TINGSHUO_HUB_URL or ModelScope.")] = "",
+    sources: Annotated[
+        str, typer.Option(help="auto, modelscope, huggingface, or both in order; by default TINGSHUO_HUB_SOURCES.")
     ] = "",
 ) -> None:
     """Download models, going on where an earlier attempt stopped."""
     for name in names:
         with _sentences():
-            typer.echo(fetch_shown(name, cache, hub=Hub(url)))
+            typer.echo(fetch_shown(name, cache, sources=open_sources(sources, url)))
 
 
 @commands.command("verify")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from asr.errors import AsrError, BundleInvalid
 from asr.hub.cache import MANIFEST, cached, locate, verify
-from asr.hub.modelscope import is_inside
 from asr.hub.registry import card_of
+from asr.hub.source import is_inside
 
 MAX_BYTES = 16 * 2**30  # unpacked; an archive may claim anything
 

@@ -17,9 +17,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from asr.engines.export import export_onnx
-from asr.errors import HubFileMissing, ModelFileMissing, ModelInvalid
-from asr.hub.modelscope import Hub, HubFile, digest, disk_full
+from asr.errors import HubFileMissing, HubRefused, HubUnreachable, ModelFileMissing, ModelInvalid
 from asr.hub.registry import Card, card_of
+from asr.hub.source import FULL, HubFile, Source, digest, disk_full, open_sources, wrong_bytes
 
 MANIFEST = ".tingshuo.json"
 _LEFT_OUT = ("README*", "*.md", "*.png", "*.jpg", "*.gif", "*.wav", "*.mp3", ".*", "fig/*", "example/*", "examples/*")
@@ -69,7 +69,7 @@ def fetch(
     name: str,
     cache: Path | None = None,
     *,
-    hub: Hub | None = None,
+    sources: Sequence[Source] | None = None,
     report: Callable[[DownloadProgress], None] | None = None,
 ) -> Path:
     """Return the folder of the model called `name`, downloaded when it is not on this disk.
@@ -77,7 +77,7 @@ def fetch(
     Args:
         name: as for `locate`.
         cache: as for `locate`.
-        hub: where to download from; None is ModelScope.
+        sources: the hubs to download from, the first one first; None is `open_sources()`.
         report: told of the progress; what it raises ends the download, which can be taken up again.
 
     Raises:
@@ -91,12 +91,15 @@ def fetch(
     card = card_of(name)
     target = cached(card, cache or default_cache())
     unfinished = target.with_name(f".{target.name}.part")
-    hub = hub or Hub()
-    files = wanted([_with_known_sum(card, file) for file in hub.files(card.id, card.revision)])
-    unfinished.mkdir(parents=True, exist_ok=True)
-    _download(hub, card, files, unfinished, report or (lambda progress: None))
-    if missing := card.missing(unfinished):
-        raise HubFileMissing(f"{card.id} on {hub.url} has no {missing[0]}.", url=hub.url, file=missing[0])
+    failures: list[HubFileMissing | HubRefused | HubUnreachable] = []
+    for source in open_sources() if sources is None else sources:
+        try:
+            _download(source, card, unfinished, report or (lambda progress: None))
+            break
+        except (HubFileMissing, HubRefused, HubUnreachable) as error:
+            failures.append(error)
+    else:
+        raise failures[0]
     if not any(unfinished.glob("model*.onnx")):
         export_onnx(unfinished)
     write_manifest(unfinished, card)
@@ -166,9 +169,9 @@ def verify(folder: Path) -> list[str]:
     return wrong
 
 
-def _download(
-    hub: Hub, card: Card, files: Sequence[HubFile], folder: Path, report: Callable[[DownloadProgress], None]
-) -> None:
+def _download(source: Source, card: Card, folder: Path, report: Callable[[DownloadProgress], None]) -> None:
+    files = wanted([_with_known_sum(card, file) for file in source.files(card)])
+    folder.mkdir(parents=True, exist_ok=True)
     total = sum(file.size for file in files)
     there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if shutil.disk_usage(folder).free < total - there:
@@ -177,15 +180,30 @@ def _download(
     for file in files:
         target = folder / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
-        done += target.stat().st_size if target.exists() else 0
 
         def advance(count: int, name: str = file.path) -> None:
             nonlocal done
             done += count
             report(DownloadProgress(done, total, name))
 
-        advance(0)
-        hub.download(card.id, card.revision, file, target, advance)
+        if target.is_file() and not wrong_bytes(target, file):
+            advance(file.size)
+            continue
+        target.unlink(missing_ok=True)
+        begun = done
+        try:
+            advance(0)
+            source.download(card, file, folder, advance)
+            advance(begun + file.size - done)  # small files may come without a word about their progress
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise disk_full(folder) from error
+    source.finish(folder)
+    if missing := card.missing(folder):
+        raise HubFileMissing(f"{card.id} on {source.url} has no {missing[0]}.", url=source.url, file=missing[0])
+    for leftover in {path for path in folder.rglob("*") if path.is_file()} - {folder / file.path for file in files}:
+        leftover.unlink()
 
 
 def _with_known_sum(card: Card, file: HubFile) -> HubFile:

@@ -1,195 +1,129 @@
-"""ModelScope's HTTP: the files of a model, and their bytes, resumed where a connection broke.
+"""ModelScope, by its own client: resumed downloads, checked against size and SHA-256.
 
-    GET {url}/api/v1/models/{id}/repo/files?Revision=...&Recursive=True
-        {"Code": 200, "Data": {"Files": [{"Path", "Type": "blob"|"tree", "Size", "Sha256"}]}}
-    GET {url}/api/v1/models/{id}/repo?Revision=...&FilePath=...      with Range; redirects to a CDN
-
-Source: modelscope 1.40.2 and modelscope-hub 0.5.1, modelscope_hub/_legacy_api.py and _download.py. That client is not
-used itself: it brings 30 MB of packages for these two requests, asks the hub even for what is on the disk, and tells
-its progress and its errors to nobody but the terminal.
+What that client lacks is done here: it shows progress bars that no option turns off (a server's log is not the place
+for them), takes an exception of a progress callback for trouble on the line, and writes wherever the hub's listing
+says, so only paths that were checked are asked for.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
-import time
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from functools import partial
+from pathlib import Path
 
-import httpx
+import modelscope_hub._download as client
+import requests
+from modelscope.hub.snapshot_download import snapshot_download
+from modelscope_hub import HubApi, ProgressCallback
+from modelscope_hub.errors import (
+    APIError,
+    FileDownloadError,
+    FileIntegrityError,
+    HubError,
+    NetworkError,
+    NotExistError,
+    RequestTimeoutError,
+)
+from tqdm import tqdm
 
-from asr.errors import DiskFull, DownloadBroken, HubFileMissing, HubRefused, HubUnreachable
+from asr.errors import DownloadBroken, HubFileMissing, HubRefused
+from asr.hub.registry import Card
+from asr.hub.source import FULL, Advance, HubFile, is_inside, unreachable, wrong_bytes
 
 DEFAULT_URL = "https://www.modelscope.cn"
-_TIMEOUT = httpx.Timeout(20.0, connect=10.0)
-_ATTEMPTS = 5
-_PAUSE = 0.5  # seconds before the second attempt; doubled before each further one
+_BUSY = (429, 500, 502, 503, 504)
 
-Advance = Callable[[int], None]  # told how many bytes more (or fewer: a restart) there are
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """A file as the hub lists it: its path within the model, its bytes, and their SHA-256 where the hub tells it."""
-
-    path: str
-    size: int
-    sha256: str = ""
+setattr(client, "tqdm", partial(tqdm, disable=True))  # noqa: B010 -- it is no name that the client exports
+logging.getLogger("modelscope_hub").setLevel(logging.CRITICAL)  # errors are raised as well
 
 
-class Hub:
-    """A ModelScope, or a mirror of one; safe to share between threads."""
+class ModelScope:
+    """ModelScope, or a mirror of it; safe to share between threads."""
 
-    def __init__(self, url: str = "", *, attempts: int = _ATTEMPTS, pause: float = _PAUSE) -> None:
-        """Ask the hub at `url` (empty: ModelScope, or TINGSHUO_HUB_URL); proxies are those of the environment."""
-        self.url = (url or os.environ.get("TINGSHUO_HUB_URL") or DEFAULT_URL).rstrip("/")
-        self._attempts = attempts
-        self._pause = pause
-        self._client = httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers={"User-Agent": "tingshuo"})
+    def __init__(self, url: str = "") -> None:
+        """Ask the hub at `url`, or ModelScope; proxies are those of the environment."""
+        self.url = (url or DEFAULT_URL).rstrip("/")
 
-    def files(self, model_id: str, revision: str) -> list[HubFile]:
-        """List the files of a model; raises HubUnreachable, HubRefused, HubFileMissing (no such model)."""
-        url = f"{self.url}/api/v1/models/{model_id}/repo/files"
-        # Fewer attempts than for a download: who has no network should hear of it soon.
-        for pause in self._pauses(min(3, self._attempts)):
-            time.sleep(pause)
-            try:
-                with self._refusals(f"{model_id} at {revision}"):
-                    answer = self._client.get(url, params={"Revision": revision, "Recursive": "True"})
-                    answer.raise_for_status()
-                    return _listed(answer.json())
-            except httpx.TransportError as error:
-                last = error
-            except (ValueError, KeyError, TypeError) as error:
-                raise HubRefused(f"{self.url} did not answer as a ModelScope does.", url=self.url) from error
-        raise self._unreachable() from last
+    def files(self, card: Card) -> list[HubFile]:
+        """List the files of a model."""
+        with self._named(f"{card.id} at {card.revision}"):
+            listed = HubApi(endpoint=self.url).list_repo_files(card.id, "model", revision=card.revision)
+            return [
+                HubFile(entry.path, int(entry.size or 0), (entry.sha256 or "").lower())
+                for entry in listed
+                if entry.type != "tree" and is_inside(entry.path)
+            ]
 
-    def download(self, model_id: str, revision: str, file: HubFile, target: Path, advance: Advance) -> None:
-        """Fetch a file into `target`, going on where an earlier attempt stopped, and check size and SHA-256.
+    def download(self, card: Card, file: HubFile, folder: Path, advance: Advance) -> None:
+        """Fetch a file into `folder`."""
+        stopped: list[BaseException] = []
 
-        Raises:
-            HubUnreachable: the connection failed again and again; what came stays, for the next attempt.
-            HubFileMissing: the hub has no such file.
-            HubRefused: the hub answered with another error.
-            DownloadBroken: the bytes are not those that the hub lists, twice; they are deleted.
-            DiskFull: there is no room left.
-        """
-        url = f"{self.url}/api/v1/models/{model_id}/repo"
-        params = {"Revision": revision, "FilePath": file.path}
-        spoiled = False
-        for pause in self._pauses(self._attempts):
-            time.sleep(pause)
-            try:
-                with self._refusals(f"{file.path} of {model_id} at {revision}"), _room_on_disk(target):
-                    self._fetch(url, params, file, target, advance)
-                    reason = _wrong(target, file)
-            except httpx.TransportError as error:
-                last: Exception = error
-                continue
-            if not reason:
-                return
-            advance(-target.stat().st_size)
-            target.unlink()
-            if spoiled:
-                raise DownloadBroken(f"{file.path} came broken, twice: {reason}.", file=file.path, reason=reason)
-            spoiled, last = True, DownloadBroken(reason)
-        raise self._unreachable() from last
+        class Progress(ProgressCallback):
+            def update(self, size: int) -> None:
+                try:
+                    advance(size)
+                except BaseException as error:
+                    stopped.append(error)
+                    raise _StoppedError from error
 
-    def _fetch(self, url: str, params: dict[str, str], file: HubFile, target: Path, advance: Advance) -> None:
-        there = target.stat().st_size if target.exists() else 0
-        if there == file.size and target.exists():
-            return
-        headers = {"Range": f"bytes={there}-"} if there else {}
-        with self._client.stream("GET", url, params=params, headers=headers) as answer:
-            if answer.status_code == 416 or there > file.size:
-                advance(-there)
-                target.unlink()
-                raise httpx.ReadError("the hub cannot go on from here")
-            answer.raise_for_status()
-            goes_on = answer.status_code == 206 and answer.headers.get("content-range", "").startswith(
-                f"bytes {there}-"
-            )
-            if there and not goes_on:  # small files are sent whole whatever is asked
-                advance(-there)
-            with target.open("ab" if goes_on else "wb") as sink:
-                for chunk in answer.iter_bytes():  # no larger ones: what is gathered when a line breaks is lost
-                    sink.write(chunk)
-                    advance(len(chunk))
-        if target.stat().st_size < file.size:
-            raise httpx.ReadError("the connection ended early")
+        try:
+            with self._named(f"{file.path} of {card.id} at {card.revision}"):
+                snapshot_download(
+                    card.id,
+                    revision=card.revision,
+                    local_dir=str(folder),
+                    allow_patterns=[_literal(file.path)],
+                    max_workers=1,
+                    progress_callbacks=[Progress],
+                    endpoint=self.url,
+                )
+        except _StoppedError:
+            raise stopped[0] from None
+        if reason := wrong_bytes(folder / file.path, file):  # the registry may know another sum than the hub
+            (folder / file.path).unlink()
+            raise DownloadBroken(f"{file.path} came broken: {reason}.", file=file.path, reason=reason)
 
-    def _pauses(self, attempts: int) -> Iterator[float]:
-        """Yield the seconds to wait before each attempt: none, then twice as many each time."""
-        yield 0.0
-        yield from (self._pause * 2**attempt for attempt in range(attempts - 1))
+    def finish(self, folder: Path) -> None:
+        """Remove nothing: the client keeps nothing beside the files."""
 
     @contextmanager
-    def _refusals(self, what: str) -> Iterator[None]:
+    def _named(self, what: str) -> Iterator[None]:
+        """Raise the client's errors as those of this package."""
         try:
             yield
-        except httpx.HTTPStatusError as error:
-            status = error.response.status_code
-            if status == 404:
-                raise HubFileMissing(f"{self.url} has no {what}.", url=self.url, file=what) from error
-            if status in (429, 500, 502, 503, 504):
-                raise httpx.ReadError(f"the hub answered {status}") from error
-            raise HubRefused(f"{self.url} answered {status} for {what}.", url=self.url, status=status) from error
+        except FileDownloadError as error:
+            cause = next(iter(error.failed_files.values()), error)
+            if isinstance(cause, OSError) and cause.errno in FULL:
+                raise cause from error
+            raise self._error(cause, what) from error
+        except (HubError, requests.RequestException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._error(error, what) from error
 
-    def _unreachable(self) -> HubUnreachable:
-        return HubUnreachable(
-            f"{self.url} cannot be reached. Without a network, put the model into a folder "
-            "(python -m asr.hub unpack) or use the embedded one.",
-            url=self.url,
-        )
-
-
-def _listed(answer: Any) -> list[HubFile]:
-    data = answer["Data"]
-    entries = data["Files"] if isinstance(data, dict) else data
-    return [
-        HubFile(entry["Path"], int(entry["Size"]), str(entry.get("Sha256") or "").lower())
-        for entry in entries
-        if entry.get("Type", "blob") == "blob" and is_inside(entry["Path"])
-    ]
-
-
-def is_inside(path: str) -> bool:
-    """Tell whether `path`, which somebody else wrote, stays within the folder that it is put into."""
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts and not any(sign in path for sign in "\\:\0")
+    def _error(self, error: BaseException, what: str) -> Exception:
+        if isinstance(error, FileIntegrityError):
+            return DownloadBroken(
+                f"{what} came broken, again and again: {error}.", file=what.split(" of ")[0], reason=str(error)
+            )
+        if isinstance(error, NotExistError):
+            return HubFileMissing(f"{self.url} has no {what}.", url=self.url, file=what)
+        status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+        if status == 404:
+            return HubFileMissing(f"{self.url} has no {what}.", url=self.url, file=what)
+        if isinstance(error, (NetworkError, RequestTimeoutError)) or status in _BUSY:
+            return unreachable(self.url)
+        if isinstance(error, APIError) or status:
+            return HubRefused(f"{self.url} answered {status} for {what}.", url=self.url, status=status or 0)
+        if isinstance(error, (requests.ConnectionError, requests.Timeout)):
+            return unreachable(self.url)
+        return HubRefused(f"{self.url} did not answer as a ModelScope does.", url=self.url)
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+class _StoppedError(BaseException):
+    """Ends a download; no Exception, which the client would take for trouble on the line and try again."""
 
 
-def _wrong(path: Path, file: HubFile) -> str:
-    size = path.stat().st_size
-    if size != file.size:
-        return f"it has {size} bytes instead of {file.size}"
-    if file.sha256 and digest(path) != file.sha256:
-        return "its SHA-256 is not the one listed"
-    return ""
-
-
-@contextmanager
-def _room_on_disk(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise disk_full(target.parent) from error
-
-
-def disk_full(folder: Path, needed: int = 0) -> DiskFull:
-    """Build the error for a folder without room for `needed` more bytes."""
-    wanted = f" for {needed / 2**20:.0f} MB more" if needed else ""
-    return DiskFull(f"There is no room left{wanted} in {folder}.", folder=str(folder), bytes=needed)
+def _literal(path: str) -> str:
+    """Return the pattern that matches this path alone."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path)

@@ -25,6 +25,7 @@ _ID = re.compile(r"(?P<id>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w-][\w./-
 class Card:
     """A model: its short name, where ModelScope has it, and the files without which it is of no use.
 
+    `huggingface` is its id there, where it is another one.
     `needs` names files, alternatives as a tuple. `punctuation` names the model that sets the marks in what this one
     hears. `folder` is set where the model lies in this repository.
     """
@@ -37,6 +38,7 @@ class Card:
     needs: tuple[tuple[str, ...], ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict)
     punctuation: str = ""
+    huggingface: str = ""
     folder: Path | None = None
 
     def missing(self, folder: Path) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ def _card(name: str, fields: Mapping[str, Any]) -> Card:
     return Card(
         name=name,
         id=fields.get("id", ""),
+        huggingface=fields.get("huggingface", ""),
         revision=fields.get("revision", DEFAULT_REVISION),
         kind=fields["kind"],
         about=fields["about"],

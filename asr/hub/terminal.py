@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from tqdm import tqdm
 
 from asr.errors import HubError, HubUnreachable
 from asr.hub.cache import DownloadProgress, fetch
-from asr.hub.modelscope import Hub
 from asr.hub.registry import AUTO, AUTO_MODEL, EMBEDDED, card_of
+from asr.hub.source import Source
 
 
-def fetch_shown(name: str, cache: Path | None = None, *, hub: Hub | None = None) -> Path:
+def fetch_shown(name: str, cache: Path | None = None, *, sources: Sequence[Source] | None = None) -> Path:
     """Do what `fetch` does, with a progress bar on standard error while something is downloaded."""
     with _bar(name) as show:
-        return fetch(name, cache, hub=hub, report=show)
+        return fetch(name, cache, sources=sources, report=show)
 
 
 def wanted_model(name: str) -> Path | None:
