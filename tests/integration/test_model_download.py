@@ -15,7 +15,7 @@ from app.factory import build
 from app.settings import Settings
 from asr.audio.decoding import decode_audio
 from asr.engines import EngineOptions, open_engine
-from asr.hub import Hub, fetch, registry, verify
+from asr.hub import fetch, open_sources, registry, verify
 from tests.integration.client import Chat, Serve
 from tests.model_hub import ModelHub, copies_of_the_embedded, serving
 
@@ -129,7 +129,7 @@ def test_torch_weights_are_exported_as_they_come_and_recognise(
     published = {path.name: path.read_bytes() for path in tiny_model("paraformer").iterdir() if path.suffix != ".onnx"}
     card = registry()["paraformer-zh-small"]
     with serving({card.id: published}) as server:
-        folder = fetch(card.name, tmp_path / "models", hub=Hub(server.url))
+        folder = fetch(card.name, tmp_path / "models", sources=open_sources("modelscope", server.url))
     assert verify(folder) == []
     assert (folder / "model_quant.onnx").is_file()
     (heard,) = open_engine(folder, EngineOptions(device="cpu")).listen([decode_audio(CLIP.read_bytes()).samples])

@@ -238,7 +238,7 @@ def test_a_refused_connection_is_named_with_what_to_do(cache: Path) -> None:
     ("change", "error"),
     [
         ({"models": {}}, HubFileMissing),
-        ({"statuses": [403]}, HubRefused),
+        ({"statuses": [403] * 9}, HubRefused),
         ({"listing": ["no", "hub"]}, HubRefused),
         ({"listing": {"Code": 200, "Data": {"Files": []}}}, HubFileMissing),
     ],
