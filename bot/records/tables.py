@@ -46,14 +46,14 @@ CheckPlace = Callable[[Connection], None]
 
 
 class Number(TypeDecorator[int | str]):
-    """A number, or a range of numbers (3–5) as it was said."""
+    """A number; SQLite also keeps a range of numbers (3–5) as it was said, other databases refuse it."""
 
-    impl = String
+    impl = Integer
     cache_ok = True
 
-    def process_bind_param(self, value: int | str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: int | str | None, dialect: Dialect) -> int | str | None:
         """Return what is written."""
-        return None if value is None else str(value)
+        return int(value) if isinstance(value, str) and value.isdigit() else value
 
     def process_result_value(self, value: object, dialect: Dialect) -> int | str | None:
         """Return what was written: an int, or the text of a range."""
