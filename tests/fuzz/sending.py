@@ -95,7 +95,8 @@ class Routes:
         if "multipart/form-data" in content and kind < 3:
             fields = [*content["multipart/form-data"]["schema"].get("properties", {}), "audio", "file"]
             data = {name: text(rng).encode("utf-8", "replace") for name in fields if rng.random() < 0.4}
-            return {"data": data, "files": {rng.choice(fields): (text(rng)[:100] or "a", noise(rng, 300_000))}}
+            name = text(rng)[:100].encode("utf-8", "replace").decode() or "a"
+            return {"data": data, "files": {rng.choice(fields): (name, noise(rng, 300_000))}}
         schema = content.get("application/json", {}).get("schema", {})
         properties = self._schema["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {})
         known: dict[str, Any] = dict.fromkeys(properties.get("properties", {"text": 1}), "a")
