@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from app import VERSION
 from app.access.rights import check_rights
 from app.api import errors
 from app.api.funasr import routes as funasr
@@ -101,6 +102,7 @@ def build(
     """
     app = FastAPI(
         title="听说 Tingshuo",
+        version=VERSION,
         lifespan=_lifespan,
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page takes scripts from a host of somebody else's

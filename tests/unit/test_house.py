@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app import VERSION
 from app.settings import Settings
 from app.settings_page import settings_page
 
@@ -267,3 +268,4 @@ def test_the_changelog_begins_with_what_is_not_released() -> None:
     assert headings[0] == "Unreleased"
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     assert any(heading.startswith(version) for heading in headings)
+    assert version == VERSION

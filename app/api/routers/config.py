@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter
 
+from app import VERSION
 from app.api.dependencies import LanguageDependency, ModelDependency, SettingsDependency
 from app.api.routers.model import Model
 
@@ -32,6 +33,7 @@ class Config(BaseModel):
     max_seconds: float
     max_record_seconds: float
     max_text_characters: int
+    version: str
     model: Model
     examples: list[Example]
 
@@ -73,6 +75,7 @@ def config(settings: SettingsDependency, model: ModelDependency, language: Langu
         max_seconds=settings.max_audio_seconds,
         max_record_seconds=settings.max_record_seconds,
         max_text_characters=settings.max_text_characters,
+        version=VERSION,
         model=Model.of(model, language),
         examples=list_examples(language),
     )
