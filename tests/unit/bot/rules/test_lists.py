@@ -15,7 +15,7 @@ from bot.errors import DomainInvalid
 from bot.evaluation.rehearsal import Script, play, read_scripts
 
 ENDOSCOPY = load_domain("endoscopy")
-SCRIPTS = read_scripts(Path(__file__).parents[2] / "data/dialogues/endoscopy")
+SCRIPTS = read_scripts(Path(__file__).parents[3] / "data/dialogues/endoscopy")
 
 SHOPPING = """\
 name: shopping

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.slots.model import SlotType
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "bot.md").read_text("utf-8")
+GUIDE = (Path(__file__).parents[4] / "docs" / "bot.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -36,4 +36,4 @@ def test_the_guide_explains_every_type_of_slot() -> None:
 
 def test_links_of_the_guide_lead_somewhere() -> None:
     targets = re.findall(r"\]\((?!https?://)([^)#]+)\)", GUIDE)
-    assert [target for target in targets if not (Path(__file__).parents[3] / "docs" / target).exists()] == []
+    assert [target for target in targets if not (Path(__file__).parents[4] / "docs" / target).exists()] == []
