@@ -24,7 +24,8 @@ def patch(chat: Chat, **change: object) -> int:
     return chat.client.patch(f"/api/conversations/{chat.id}", json=change).status_code
 
 
-def test_conversations_in_which_something_was_said_are_listed_newest_first(chat: Chat) -> None:
+def test_conversations_in_which_something_was_said_are_listed_newest_first(own_chat: Chat) -> None:
+    chat = own_chat
     assert listed(chat) == []
     chat.say(wav())
     other = Chat(chat.client)
