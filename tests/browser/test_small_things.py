@@ -117,6 +117,7 @@ def test_the_enter_of_an_input_method_leaves_no_field(chat: ChatPage) -> None:
     panel = chat.page.locator("dialog.hw-panel")
     panel.get_by_placeholder("新列表的名字").fill("内镜")
     panel.get_by_role("button", name="新建列表").click()
+    expect(panel.get_by_label("列表的名字", exact=True)).to_have_value("内镜")
     panel.locator(".hw-add-field").fill("寻腔")
     panel.locator(".hw-add-field").press("Enter")
     expect(panel.locator(".hw-row .hw-word")).to_have_value("寻腔")
