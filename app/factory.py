@@ -10,7 +10,6 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app import VERSION
 from app.access.rights import check_rights
 from app.api import errors
 from app.api.funasr import routes as funasr
@@ -44,6 +43,7 @@ from app.services import Parts, Services
 from app.settings import Settings
 from app.storage.database import Clock
 from app.storage.pruning import pruning
+from app.version import VERSION
 from asr.lm.job import step_command
 
 ASSETS = Path(__file__).parents[1] / "assets"

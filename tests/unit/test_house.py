@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app import VERSION
 from app.settings import Settings
 from app.settings_page import settings_page
+from app.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README_zh.md")

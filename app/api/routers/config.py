@@ -7,9 +7,9 @@ from pathlib import Path
 from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter
 
-from app import VERSION
 from app.api.dependencies import LanguageDependency, ModelDependency, SettingsDependency
 from app.api.routers.model import Model
+from app.version import VERSION
 
 router = APIRouter(prefix="/api", tags=["config"])
 
