@@ -24,6 +24,7 @@ export class HotwordPanel {
     this.lists = [];
     this.chosen = [];
     this.current = GLOBAL;
+    this.newListForm = this.newList(); // made once: a name that is being typed outlives a redrawing
     this.draft = new Draft({
       shown: (list) => {
         this.editor.show(list);
@@ -152,7 +153,7 @@ export class HotwordPanel {
       this.nav,
       element("h3", { text: t("hotwords.lists") }),
       ...this.lists.map((list) => this.listItem(list)),
-      this.newList(),
+      this.newListForm,
       element("h3", { text: t("hotwords.more_views") }),
       this.item(SUGGESTIONS, t("hotwords.suggestions"), this.waiting ? element("span", { class: "pn-badge", text: this.waiting }) : null),
       this.item(TRY, t("hotwords.try")),
