@@ -1,8 +1,8 @@
-"""How much one person, and one address, may ask of the app.
+"""Rate limits and quotas, for each person and for each network address.
 
 Requests and seconds of audio are allowances that fill up again with time (token buckets); streams are counted while
-they are open. Each limit holds twice, for the person and for the address: one person cannot escape it over many
-addresses, nor one address behind many persons. A limit of 0 is none. Counts are of this process and not kept.
+they are open. Each limit is applied twice, to the person and to the address: neither many addresses of one person nor
+many identities at one address escape it. A limit of 0 is none. The counts live in this process and are not stored.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from threading import Lock
 
 from app.errors import TooManyRequests, TooManyStreams, TooMuchAudio
 
-MAX_REMEMBERED = 20_000  # spenders; above that, who has not been seen for longest is forgotten
+MAX_REMEMBERED = 20_000  # persons and addresses; beyond that the least recently seen is dropped
 
 
-# Who is asking, for what is charged after the request: a recording's length is known when it is decoded.
+# (person, address) of the request, for charges made later: a recording's length is known only when it is decoded.
 _asking: ContextVar[tuple[str, str]] = ContextVar("asking", default=("", ""))
 
 
 def note_asking(person: str, address: str) -> None:
-    """Remember who asks, and from where, for as long as this request is worked on."""
+    """Set the person and the address of the request that the current context serves."""
     _asking.set((person, address))
 
 
 def asking() -> tuple[str, str]:
-    """Return who asks, and from where; ("", "") outside of a request."""
+    """Return (person, address) of the current request; ("", "") outside of a request."""
     return _asking.get()
 
 
 def whose_turn() -> str:
-    """Return whose turn the work of whoever is asking takes: the person's, or the address's where nobody is known."""
+    """Return the key for round-robin scheduling: the current request's person, or its address without a login."""
     person, address = asking()
     return person or address
 
 
 class Allowance:
-    """So much in so many seconds for each spender; safe to share between threads."""
+    """A token bucket for each spender (a person or an address). Thread-safe."""
 
     def __init__(self, amount: float, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Allow `amount` at once, and as much again within `seconds`."""
+        """Let each bucket hold `amount` tokens and fill up within `seconds`; an `amount` of 0 is no limit."""
         self.amount = amount
         self._rate = amount / seconds
         self._clock = clock
@@ -54,7 +54,7 @@ class Allowance:
         self._lock = Lock()
 
     def spend(self, spender: str, amount: float) -> None:
-        """Take `amount` from what `spender` has left, below nothing too: a cost may be known only afterwards."""
+        """Take `amount` tokens; the bucket may go below zero, since a cost can be known only afterwards."""
         if not self.amount:
             return
         with self._lock:
@@ -64,7 +64,7 @@ class Allowance:
                 self._left.popitem(last=False)
 
     def wait(self, spender: str, amount: float = 0.0) -> float:
-        """Return in how many seconds `spender` will have `amount`, or anything at all; 0 is now."""
+        """Return the seconds until `spender` has `amount` tokens (0: at least none owed); 0.0 when it has them now."""
         if not self.amount:
             return 0.0
         with self._lock:
@@ -77,16 +77,16 @@ class Allowance:
 
 
 class Shares:
-    """Places that people share: nobody holds all of them. Called on the event loop only."""
+    """Places shared fairly: a person or an address holds only a part of them. Used on the event loop only."""
 
     def __init__(self, places: int) -> None:
-        """Let one person hold a quarter of the `places`, and one address half of them; 0 is any number."""
+        """Limit a person to a quarter of `places` and an address to half of them; 0 places means no limit."""
         self._places = places
         self._held: Counter[str] = Counter()
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold a place for whoever is asking; raises TooManyStreams beyond a share."""
+        """Hold a place for the current request; raises TooManyStreams when its person or address holds its share."""
         person, address = asking()
         spenders = _spenders(person, address)
         for spender in spenders if self._places else ():
@@ -115,9 +115,9 @@ class Limits:
         shared: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Allow so many requests, seconds of audio and streams at a time; 0 allows any number.
+        """Set the limits for each person and each address; 0 is no limit.
 
-        `shared` says that several people use the app, none of whom may hold all places for speech or files.
+        `shared`: several people use the app, so that `shares` limits how many places one of them holds.
         """
         self.shared = shared
         self._requests = Allowance(requests_per_minute, 60.0, clock)
@@ -127,7 +127,7 @@ class Limits:
         self._spending = Lock()
 
     def take_request(self, person: str, address: str) -> None:
-        """Count a request; raises TooManyRequests."""
+        """Count one request; raises TooManyRequests when the minute's allowance is used up."""
         spenders = _spenders(person, address)
         if seconds := _whole(max((self._requests.wait(spender, 1.0) for spender in spenders), default=0.0)):
             raise TooManyRequests(
@@ -139,8 +139,8 @@ class Limits:
             self._requests.spend(spender, 1.0)
 
     def check_audio(self, person: str, address: str) -> None:
-        """Raise TooMuchAudio when all the audio of this hour is spent."""
-        # A tenth of a second of credit is no recording: whoever has spent all is told to wait for some more.
+        """Raise TooMuchAudio when the hour's allowance of audio is used up."""
+        # A fraction of a second is no recording, so the client is told to wait for a whole one.
         waits = (self._audio.wait(spender, min(1.0, self._audio.amount)) for spender in _spenders(person, address))
         if seconds := _whole(max(waits, default=0.0)):
             raise TooMuchAudio(
@@ -150,9 +150,9 @@ class Limits:
             )
 
     def spend_audio(self, person: str, address: str, seconds: float) -> None:
-        """Count `seconds` of audio that are about to be recognised; raises TooMuchAudio when all is spent.
+        """Charge `seconds` of audio before it is recognised; raises TooMuchAudio when the allowance is used up.
 
-        Whoever has anything left may spend more than that, once: a recording is not cut where the hour's audio ends.
+        The last recording may exceed what is left of the allowance: recordings are never cut.
         """
         with self._spending:
             self.check_audio(person, address)
@@ -160,19 +160,19 @@ class Limits:
                 self._audio.spend(spender, seconds)
 
     def account(self) -> Callable[[float], None]:
-        """Return what charges whoever is asking now with seconds of audio, from any thread and at any time.
+        """Return a function that charges seconds of audio to the current request's person and address.
 
-        It raises TooMuchAudio as `spend_audio` does.
+        It can be called later and from any thread, and raises TooMuchAudio as `spend_audio` does.
         """
         return partial(self.spend_audio, *asking())
 
     def shares(self, places: int) -> Shares:
-        """Return how `places` of a kind are shared; nobody is kept from using their own machine."""
+        """Return `Shares` of `places`, without limit unless the app is shared."""
         return Shares(places if self.shared else 0)
 
     @contextmanager
     def stream(self, person: str, address: str) -> Iterator[None]:
-        """Hold a stream open; raises TooManyStreams. Called on the event loop only."""
+        """Count one open stream; raises TooManyStreams. Used on the event loop only."""
         spenders = _spenders(person, address)
         if self._max_streams and any(self._streams[spender] >= self._max_streams for spender in spenders):
             raise TooManyStreams(
@@ -199,7 +199,7 @@ def _spenders(person: str, address: str) -> tuple[str, ...]:
 
 
 def network_of(address: str) -> str:
-    """The part of an address that one customer has: all of IPv4, the first half of IPv6."""
+    """Return the network that counts as one client: the IPv4 address, or the /64 of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

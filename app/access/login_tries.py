@@ -1,8 +1,8 @@
-"""How often a password may be tried: for each name from each address, and from each address for all names.
+"""Limits on password attempts: for each (name, address) pair, and for each address over all names.
 
-A try counts as wrong from when it begins until it turns out right, so that a hundred at the same time are not a hundred
-free ones. After the free tries each further one has to wait twice as long as the one before. Nobody can lock somebody
-else out: what is tried from other addresses does not count, only the hashing is shared, and that takes all in turn.
+An attempt counts as failed when it begins and is taken back when the password is right, so that concurrent attempts
+cannot pass the limit. After the free attempts the wait doubles with each further one. Attempts from another address
+never lock out the owner of a name; only the thread that computes hashes is shared, first come, first served.
 """
 
 from __future__ import annotations

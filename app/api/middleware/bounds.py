@@ -1,7 +1,7 @@
 """How large the body of a request may be: checked before it is read, and counted while it is.
 
-One table holds for every route, Gradio's too. It stands before everything that asks who sends the body, so that nobody
-can make the server read what it would throw away. A route that is not in it takes MAX_SMALL_BYTES.
+One table covers every route, including Gradio's. The check runs before authentication, so that a client without rights
+cannot make the server read a large body either. A route that the table does not name takes MAX_SMALL_BYTES.
 """
 
 from __future__ import annotations
